@@ -1,0 +1,96 @@
+"""YAML text -> plain data that remembers its lines.
+
+The text is composed into nodes first, because only nodes know where they stand; values and lines are read off
+them together. Kubernetes and Jenkins take JSON values, so what YAML alone knows (dates, sets) is a mistake here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from jenkins_kaniko.errors import ConfigError, Problem
+
+KeyPath = tuple[str | int, ...]
+JSON_SCALARS = (str, int, float, bool, type(None))
+
+
+class Document:
+    """A YAML text as plain data, with the line of every key and item."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.lines: dict[KeyPath, int] = {(): 1}
+        self._loader = yaml.SafeLoader(text)
+        try:
+            node = self._loader.get_single_node()
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            line = mark.line + 1 if mark else 1
+            raise ConfigError([Problem(file, line, "", f"not valid YAML: {error.problem}")]) from None
+        except yaml.YAMLError as error:
+            raise ConfigError([Problem(file, 1, "", f"not valid YAML: {error}")]) from None
+        self.data = {} if node is None else self._value(node, ())
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        return Problem(self.file, self.line(path), _dotted(path), message)
+
+    def line(self, path: KeyPath) -> int:
+        while path not in self.lines:
+            path = path[:-1]
+        return self.lines[path]
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._item(child, (*path, index)) for index, child in enumerate(node.value)]
+        return self._scalar(node, path)
+
+    def _item(self, node: yaml.Node, path: KeyPath) -> Any:
+        self.lines[path] = node.start_mark.line + 1
+        return self._value(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        self._drop_repeated(node, path)
+        self._loader.flatten_mapping(node)  # lays what `<<` names before the mapping's own keys
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            self.lines[(*path, key)] = key_node.start_mark.line + 1
+            result[key] = self._value(value_node, (*path, key))
+        return result
+
+    def _drop_repeated(self, node: yaml.MappingNode, path: KeyPath) -> None:
+        first: dict[str, int] = {}
+        kept = []
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if key_node.value in first:
+                where = _dotted((*path, str(key_node.value)))
+                message = f"given twice; first in line {first[key_node.value]}"
+                self.problems.append(Problem(self.file, line, where, message))
+                continue
+            first[key_node.value] = line
+            kept.append((key_node, value_node))
+        node.value = kept
+
+    def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
+        try:
+            value = self._loader.construct_object(node)
+            str(value).encode()  # half a surrogate pair is text for YAML, but for nobody after it
+        except (yaml.YAMLError, ValueError):
+            value = None
+            self.problems.append(self.problem(path, f"{node.value!r} cannot be read; write it in quotes"))
+        if isinstance(value, JSON_SCALARS):
+            return value
+        self.problems.append(
+            self.problem(path, f"{node.value!r} is a {type(value).__name__} in YAML; write it in quotes")
+        )
+        return str(node.value)
+
+
+def _dotted(path: KeyPath) -> str:
+    return ".".join(str(part) for part in path)

@@ -1,0 +1,26 @@
+"""The only opener of packaged files.
+
+They live in resources/jenkins_kaniko because Jenkins' `libraryResource` reads them there; setup.cfg maps that
+folder onto the package `jenkins_kaniko.data`, in wheels and in editable installs alike.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+PACKAGE = "jenkins_kaniko.data"
+
+
+def text(name: str) -> str:
+    """Return the packaged file `name` (a path below resources/jenkins_kaniko, with slashes)."""
+    return files(PACKAGE).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def engines() -> dict[str, Any]:
+    """Return the builder engines by name: images, mount paths, security contexts, option tables."""
+    table: dict[str, Any] = json.loads(text("engines.json"))["engines"]
+    return table
