@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+from pathlib import Path
 
 import kubernetes
 import urllib3
 
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
+
+
+def _configure() -> None:
+    """As kubernetes.config.load_config(), which writes to stdout when there is no file."""
+    try:
+        if os.environ.get("KUBECONFIG") or Path("~/.kube/config").expanduser().exists():
+            kubernetes.config.load_kube_config()  # type: ignore[no-untyped-call]
+        else:
+            kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
+    except kubernetes.config.ConfigException:
+        raise
+    except Exception as error:  # what YAML, missing fields or a login plugin raise comes through as it is
+        raise kubernetes.config.ConfigException(" ".join(str(error).split())) from None
 
 
 def read_secret(namespace: str, name: str, key: str, timeout: float = 30) -> str:
@@ -20,7 +35,7 @@ def read_secret(namespace: str, name: str, key: str, timeout: float = 30) -> str
     """
     where = f"secret {namespace}/{name}"
     try:
-        kubernetes.config.load_config()  # type: ignore[no-untyped-call]
+        _configure()
         found = kubernetes.client.CoreV1Api().read_namespaced_secret(name, namespace, _request_timeout=timeout)
     except kubernetes.config.ConfigException as error:
         raise UnreachableError(f"{where}: no cluster configured: {error}") from None

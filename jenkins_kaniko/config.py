@@ -48,7 +48,10 @@ def parse(text: str, path: Path) -> Fleet:
     try:
         file = FleetFile.model_validate(document.data)
     except ValidationError as error:
-        document.problems += [_problem(document, dict(found)) for found in error.errors()]
+        for problem in [_problem(document, dict(found)) for found in error.errors()]:
+            # one mistake, one line: not one for each branch of a union, nor one for what YAML could not read
+            if (problem.line, problem.key) not in {(known.line, known.key) for known in document.problems}:
+                document.problems.append(problem)
         raise ConfigError(document.problems) from None
     if document.problems:
         raise ConfigError(document.problems)
@@ -57,7 +60,7 @@ def parse(text: str, path: Path) -> Fleet:
 
 
 def _template(name: str, file: FleetFile) -> Template:
-    laid = merged(_given(file.defaults), _given(file.templates[name]))
+    laid = merged(_given(file.defaults), _given(file.templates[name]), keep_nulls=True)
     settings = TemplateSettings.model_validate(laid)
     return Template(name, tuple(settings.labels or [name]), settings)
 
@@ -143,5 +146,5 @@ def _shown(value: Any) -> str:
 
 
 def _lower(message: str) -> str:
-    message = message.removeprefix("Value error, ").removeprefix("Input ")
+    message = message.removeprefix("Value error, ").removeprefix("Input ").split(" or instance of ")[0]
     return message[:1].lower() + message[1:]

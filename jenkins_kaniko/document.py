@@ -6,6 +6,7 @@ them together. Kubernetes and Jenkins take JSON values, so what YAML alone knows
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -14,6 +15,11 @@ from jenkins_kaniko.errors import ConfigError, Problem
 
 KeyPath = tuple[str | int, ...]
 JSON_SCALARS = (str, int, float, bool, type(None))
+MAX_DEPTH = 100
+"""Far more than a Pod has; an alias inside its own anchor would go on for ever."""
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+UNREADABLE = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError)
+"""What PyYAML raises for a scalar that is not of its kind, such as `!!int ''` or 2024-02-30."""
 
 
 class Document:
@@ -23,16 +29,24 @@ class Document:
         self.file = file
         self.problems: list[Problem] = []
         self.lines: dict[KeyPath, int] = {(): 1}
-        self._loader = yaml.SafeLoader(text)
+        self._flattened: set[int] = set()
         try:
+            self._loader = yaml.SafeLoader(text)
             node = self._loader.get_single_node()
+            self.data = {} if node is None else self._value(node, ())
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            message = f"not valid YAML: the character U+{error.character:04X} cannot stand in it; escape it in quotes"
+            raise ConfigError([Problem(file, line, "", message)]) from None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line = mark.line + 1 if mark else 1
-            raise ConfigError([Problem(file, line, "", f"not valid YAML: {error.problem}")]) from None
-        except yaml.YAMLError as error:
+            said = " ".join(part for part in (error.context, error.problem) if part)
+            raise ConfigError([Problem(file, line, "", f"not valid YAML: {said}")]) from None
+        except RecursionError:
+            raise ConfigError([Problem(file, 1, "", TOO_DEEP)]) from None
+        except UNREADABLE as error:
             raise ConfigError([Problem(file, 1, "", f"not valid YAML: {error}")]) from None
-        self.data = {} if node is None else self._value(node, ())
 
     def problem(self, path: KeyPath, message: str) -> Problem:
         return Problem(self.file, self.line(path), _dotted(path), message)
@@ -43,6 +57,8 @@ class Document:
         return self.lines[path]
 
     def _value(self, node: yaml.Node, path: KeyPath) -> Any:
+        if len(path) > MAX_DEPTH:
+            raise ConfigError([Problem(self.file, node.start_mark.line + 1, "", TOO_DEEP)])
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -54,8 +70,10 @@ class Document:
         return self._value(node, path)
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
-        self._drop_repeated(node, path)
-        self._loader.flatten_mapping(node)  # lays what `<<` names before the mapping's own keys
+        if id(node) not in self._flattened:  # an alias brings the same node again
+            self._flattened.add(id(node))
+            self._drop_repeated(node, path)
+            self._loader.flatten_mapping(node)  # lays what `<<` names before the mapping's own keys
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
@@ -68,6 +86,9 @@ class Document:
         kept = []
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode) or not _encodable(key_node.value):
+                self.problems.append(Problem(self.file, line, _dotted(path), "a key must be a text"))
+                continue
             if key_node.value in first:
                 where = _dotted((*path, str(key_node.value)))
                 message = f"given twice; first in line {first[key_node.value]}"
@@ -80,8 +101,10 @@ class Document:
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         try:
             value = self._loader.construct_object(node)
-            str(value).encode()  # half a surrogate pair is text for YAML, but for nobody after it
-        except (yaml.YAMLError, ValueError):
+            readable = _encodable(str(value)) and not (isinstance(value, float) and not math.isfinite(value))
+        except UNREADABLE:
+            readable = False
+        if not readable:
             value = None
             self.problems.append(self.problem(path, f"{node.value!r} cannot be read; write it in quotes"))
         if isinstance(value, JSON_SCALARS):
@@ -90,6 +113,11 @@ class Document:
             self.problem(path, f"{node.value!r} is a {type(value).__name__} in YAML; write it in quotes")
         )
         return str(node.value)
+
+
+def _encodable(text: str) -> bool:
+    """Tell whether `text` is without half a surrogate pair, which is text for YAML, but for nobody after it."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _dotted(path: KeyPath) -> str:

@@ -48,7 +48,10 @@ class Controller:
         self.url = url
         self.user = user
         self.cloud = cloud
-        self._client = python_jenkins.Jenkins(url, username=user, password=token, timeout=timeout)
+        try:
+            self._client = python_jenkins.Jenkins(url, username=user, password=token, timeout=timeout)
+        except ValueError as error:
+            raise WrongInputError(f"{self._who}: not a URL: {error}") from None
         self._client.crumb = False
         self._client._auths = self._client._auths[:1]  # Kerberos would be tried first where it is installed
         self._client._session.verify = str(ca) if ca else True  # PYTHONHTTPSVERIFY=0 would turn it off
@@ -83,7 +86,10 @@ class Controller:
         begin, end = output.find(BEGIN), output.rfind(END)
         if begin < 0 or end < 0:
             raise JenkinsKanikoError(f"{self._who}: unexpected answer: {_shown(output)}")
-        answer: dict[str, Any] = json.loads(output[begin + len(BEGIN) : end])
+        try:
+            answer: dict[str, Any] = json.loads(output[begin + len(BEGIN) : end])
+        except ValueError:
+            raise JenkinsKanikoError(f"{self._who}: unexpected answer: {_shown(output)}") from None
         if not answer["ok"]:
             self._refused(answer)
         return answer
@@ -114,7 +120,13 @@ class Controller:
             ) from None
         if isinstance(error, requests.RequestException):
             raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}") from None
-        raise JenkinsKanikoError(f"{self._who}: the program failed there: {_shown(str(error))}") from None
+        text = str(error).strip()
+        if not text or text.startswith("<"):
+            what = "a web page" if text else "nothing"
+            raise UnreachableError(
+                f"{self._who}: {what} came back instead of an answer; check url, and what stands before it"
+            ) from None
+        raise JenkinsKanikoError(f"{self._who}: the program failed there: {_shown(text)}") from None
 
     def _http(self, response: requests.Response) -> str:
         status, text = response.status_code, response.text

@@ -7,7 +7,7 @@ the field's own documentation (`patchMergeKey`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 MERGE_KEYS = {
@@ -21,7 +21,7 @@ MERGE_KEYS = {
 }
 
 
-def merged(base: Any, over: Any, key: str = "") -> Any:
+def merged(base: Any, over: Any, key: str = "", *, keep_nulls: bool = False) -> Any:
     """Return `over` laid on `base`; neither is changed.
 
     Mappings merge key by key, lists named in MERGE_KEYS item by item, everything else is replaced. A null in
@@ -31,31 +31,40 @@ def merged(base: Any, over: Any, key: str = "") -> Any:
         base: JSON-like data.
         over: JSON-like data.
         key: the name under which both stand, which tells how a list merges.
+        keep_nulls: `base` and `over` are patches themselves: a null stays, for what the result is laid on.
     """
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return _merged_mappings(base, over)
-    if key in MERGE_KEYS and isinstance(base, Sequence) and isinstance(over, Sequence):
-        return _merged_lists(base, over, MERGE_KEYS[key])
+    if isinstance(over, Mapping):
+        return _merged_mappings(base if isinstance(base, Mapping) else {}, over, keep_nulls)
+    if key in MERGE_KEYS and isinstance(over, list):
+        return _merged_lists(base if isinstance(base, list) else [], over, MERGE_KEYS[key], keep_nulls)
     return over
 
 
-def _merged_mappings(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merged_mappings(base: Mapping[str, Any], over: Mapping[str, Any], keep_nulls: bool) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
-        if value is None:
+        if value is None and not keep_nulls:
             result.pop(key, None)
         else:
-            result[key] = merged(result.get(key), value, key)
+            result[key] = merged(result.get(key), value, key, keep_nulls=keep_nulls)
     return result
 
 
-def _merged_lists(base: Sequence[Any], over: Sequence[Any], name: str) -> list[Any]:
+def _merged_lists(base: list[Any], over: list[Any], name: str, keep_nulls: bool) -> list[Any]:
     result = list(base)
-    positions = {item[name]: index for index, item in enumerate(base) if name in item}
     for item in over:
-        at = positions.get(item.get(name)) if isinstance(item, Mapping) else None
+        at = _position(result, item, name)
         if at is None:
-            result.append(item)
+            result.append(merged(None, item, keep_nulls=keep_nulls))
         else:
-            result[at] = merged(result[at], item)
+            result[at] = merged(result[at], item, keep_nulls=keep_nulls)
     return result
+
+
+def _position(items: list[Any], wanted: Any, name: str) -> int | None:
+    """Return where the item of the same name is; one that is no mapping or has no name is only itself."""
+    for index, item in enumerate(items):
+        named = isinstance(item, Mapping) and isinstance(wanted, Mapping) and wanted.get(name) is not None
+        if item == wanted or (named and item.get(name) == wanted[name]):
+            return index
+    return None

@@ -48,7 +48,7 @@ class SecretRef(Strict):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> SecretRef:
-        if len(self.model_fields_set) != 1:
+        if [self.env, self.file, self.secret].count(None) != 2:
             raise PydanticCustomError("one_of", "give exactly one of env, file, secret")
         return self
 

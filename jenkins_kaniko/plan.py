@@ -54,21 +54,21 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        return not self.changes
+        return not self.changes and not self.refusals
 
 
 def make(state: CloudState, wanted: Sequence[PodTemplate], fleet: str) -> Plan:
     """Compare; found templates keep their place, new ones go to the end, foreign ones are never touched."""
     order: list[int | PodTemplate] = list(range(len(state.templates)))
     changes: list[Change] = []
-    refusals = [_casc_refusal(state)] if state.casc_sources else []
+    refusals: list[str] = []
     for template in wanted:
         refusals += _unsupported(state, template)
         found = _claimants(state, template)
         foreign = [index for index in found if state.templates[index].owner != fleet]
         if foreign:
             refusals.append(_foreign_refusal(state.templates[foreign[0]], template))
-            continue
+            found = []  # shown as one to create, so that a plan with a refusal is never an empty one
         fields = _field_changes(state, template, state.templates[found[0]] if found else None)
         if not found:
             changes.append(Change(CREATE, template, fields))
@@ -78,7 +78,9 @@ def make(state: CloudState, wanted: Sequence[PodTemplate], fleet: str) -> Plan:
             order[found[0]] = template
     declared = {template.id for template in wanted}
     undeclared = [t.name for t in state.templates if t.owner == fleet and t.id not in declared]
-    return Plan(state, tuple(changes), tuple(order), tuple(undeclared), tuple(refusals) if changes else ())
+    if changes and state.casc_sources:
+        refusals.append(_casc_refusal(state))
+    return Plan(state, tuple(changes), tuple(order), tuple(undeclared), tuple(refusals))
 
 
 def _claimants(state: CloudState, wanted: PodTemplate) -> list[int]:

@@ -47,7 +47,6 @@ def pod_template(template: Template, fleet: Fleet) -> PodTemplate:
     fields: dict[str, Any] = {
         "name": template.name,
         "label": " ".join(template.labels),
-        "yaml": pod_yaml(template, fleet),
         "showRawYaml": False,
         "annotations": [{"key": OWNER_ANNOTATION, "value": fleet.name}],
     }
@@ -55,6 +54,7 @@ def pod_template(template: Template, fleet: Fleet) -> PodTemplate:
         value = getattr(template.settings, key)
         if value is not None:
             fields[name] = value
+    fields["yaml"] = pod_yaml(template, fleet)
     return PodTemplate(f"jenkins-kaniko-{fleet.name}-{template.name}", template.name, fields, fleet.name)
 
 
@@ -102,6 +102,8 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         style = "|" if "\n" in data else None
+        if NOT_PLAIN_IN_YAML.search(data):
+            style = '"'  # PyYAML would write them as they are, and readers take some for line ends
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
 

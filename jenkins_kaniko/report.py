@@ -68,7 +68,7 @@ def _status(result: ControllerResult) -> str:
 def print_fleet(result: FleetResult, console: Console) -> None:
     """Print each controller with its changes, then one line that sums up."""
     for one in result.controllers:
-        console.print(_headline(one))
+        console.print(_headline(one), soft_wrap=True)
         for mark, line in _details(one):
             console.print(Text(f"  {mark} {line}".rstrip(), STYLES.get(mark, "")), soft_wrap=True)
     counts = [_status(one) for one in result.controllers]
@@ -113,8 +113,11 @@ def _yaml_lines(field: FieldChange) -> Iterator[tuple[str, str]]:
     old, new = (field.old or "").splitlines(), (field.new or "").splitlines()
     yield "+" if not old else "~", "  yaml:"
     for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
-        mark = line[0] if line[0] in "+-" else " "
-        yield mark, f"    {line[1:] if not line.startswith('@@') else line}"
+        if line.startswith("@@"):
+            if old:
+                yield " ", f"    {line}"
+        else:
+            yield line[0], f"    {line[1:]}"
 
 
 def _shown(value: Any) -> str:

@@ -20,7 +20,18 @@ def text(name: str) -> str:
 
 
 @cache
+def _engines_file() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(text("engines.json"))
+    return content
+
+
 def engines() -> dict[str, Any]:
-    """Return the builder engines by name: images, mount paths, security contexts, option tables."""
-    table: dict[str, Any] = json.loads(text("engines.json"))["engines"]
+    """Return the builder engines by name: images, mount paths, security contexts, flags."""
+    table: dict[str, Any] = _engines_file()["engines"]
     return table
+
+
+def options() -> list[dict[str, str]]:
+    """Return the options of a build as a pipeline author knows them: name, type and help of each."""
+    rows: list[dict[str, str]] = _engines_file()["options"]
+    return rows

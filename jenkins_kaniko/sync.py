@@ -73,7 +73,7 @@ class FleetResult:
 def _exit_code(result: ControllerResult, differences: int) -> int:
     if result.error:
         return result.error.exit_code
-    return differences if result.plan and result.plan.changes else errors.OK
+    return differences if result.plan and not result.plan.empty else errors.OK
 
 
 def selected(fleet: Fleet, names: Sequence[str]) -> Mapping[str, Controller]:
@@ -155,7 +155,7 @@ def secret_value(ref: SecretRef, key: str, folder: Path, read_secret: ReadSecret
         path = folder / ref.file
         try:
             value, where = path.read_text(encoding="utf-8"), f"file {path}"
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "is not text"
             raise WrongInputError(f"{key}: {path}: {reason}") from None
     else:
