@@ -1,0 +1,47 @@
+# Every command sets up what it needs. `make` lists them.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: help demo test unit lint format pin clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(READY)  ## bring up the lab, sync a template, build examples/flask on it, run the image (root; LAB=off: see README)
+	@$(PYTHON) lab/demo
+
+test: lint  ## all checks, on the lab too (root)
+	$(PYTHON) -m pytest
+
+unit: $(READY)  ## the checks that need neither root nor the lab
+	$(PYTHON) -m pytest -m "not lab and not jvm"
+
+lint: $(READY)  ## form, types, import direction
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(READY)  ## put the code into form
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+
+pin: $(READY)  ## write what is installed now into constraints.txt
+	sed -n '/^#/p' constraints.txt > constraints.new
+	$(PYTHON) -m pip freeze --all --exclude-editable | grep -v '^pip==' >> constraints.new
+	mv constraints.new constraints.txt
+
+clean:  ## remove what the commands made here; caches of the user stay
+	-lab/down
+	rm -rf $(VENV) .lab build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Debian's python3 comes without the module that makes virtual environments.
+$(READY): setup.cfg constraints.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; } || \
+	  { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
