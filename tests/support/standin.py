@@ -1,0 +1,136 @@
+"""Drive the stand-in Jenkins controller (tests/groovy/src/standin): one JVM, one home folder, a port of its own.
+
+The controller runs real scripts on classes with the plugin's names and answers HTTP as a recorded controller did.
+This side builds it, writes its users, starts and ends it; state lives in the home folder and survives a restart.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+BUILD = Path(__file__).resolve().parents[1] / "groovy" / "build"
+# XStream and Groovy 2.4 reach into the JDK's own classes; the rest shortens the start.
+JVM_FLAGS = (
+    "--add-opens=java.base/java.lang=ALL-UNNAMED",
+    "--add-opens=java.base/java.util=ALL-UNNAMED",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Xshare:auto",
+)
+STOP_SECONDS = 10
+
+
+@cache
+def build_classpath() -> str:
+    """Compile what changed and return the class path of the JVM test tools."""
+    built = subprocess.run([BUILD], stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    return built.stdout.strip()
+
+
+@dataclass(frozen=True)
+class User:
+    """An account with new secrets; permissions are administer, manage, systemread, read."""
+
+    name: str
+    password: str
+    token: str
+    permissions: tuple[str, ...]
+
+    @classmethod
+    def new(cls, name: str, *permissions: str) -> User:
+        return cls(name, secrets.token_urlsafe(12), f"11{secrets.token_hex(16)}", permissions)
+
+
+class StandIn:
+    """A controller that is running inside a `with` block; after a restart it has the same address."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        plugin: str = "4238",
+        core: str | None = None,
+        clouds: Sequence[str] = ("kubernetes",),
+        casc: Sequence[Path] = (),
+        starting_seconds: int = 0,
+    ) -> None:
+        self.home = home
+        self.admin = User.new("admin", "administer")
+        self.url = ""
+        self._users = [self.admin]
+        self._port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._options = ["--home", str(home), "--plugin", plugin, "--starting-seconds", str(starting_seconds)]
+        self._options += ["--core", core] if core else []
+        for option, values in (("--cloud", clouds), ("--casc", casc)):
+            for value in values:
+                self._options += [option, str(value)]
+
+    def add_user(self, name: str, *permissions: str) -> User:
+        """Known from the next start on."""
+        user = User.new(name, *permissions)
+        self._users.append(user)
+        return user
+
+    def user(self, name: str) -> User:
+        return next(user for user in self._users if user.name == name)
+
+    def start(self) -> Self:
+        """Return when it listens; with `starting_seconds` it then answers 503 for that long."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        users = json.dumps([asdict(user) for user in self._users])
+        (self.home / "users.json").write_text(users, encoding="utf-8")
+        java = [shutil.which("java") or "java", *JVM_FLAGS, "-cp", build_classpath(), "standin.Main"]
+        command = [*java, *self._options, "--port", str(self._port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+        assert self._process.stdout is not None
+        word, _, url = self._process.stdout.readline().strip().partition(" ")
+        if word != "ready":
+            self.kill()
+            raise RuntimeError("the stand-in did not start: see its output on stderr")
+        self.url = url
+        self._port = int(url.rstrip("/").rpartition(":")[2])
+        return self
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._end()
+
+    def kill(self) -> None:
+        """As when the machine dies: nothing is flushed."""
+        if self._process:
+            self._process.kill()
+            self._end()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def _end(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
