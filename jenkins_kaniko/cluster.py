@@ -16,8 +16,9 @@ from jenkins_kaniko.errors import UnreachableError, WrongInputError
 def _configure() -> None:
     """As kubernetes.config.load_config(), which writes to stdout when there is no file."""
     try:
-        if os.environ.get("KUBECONFIG") or Path("~/.kube/config").expanduser().exists():
-            kubernetes.config.load_kube_config()  # type: ignore[no-untyped-call]
+        given, usual = os.environ.get("KUBECONFIG"), Path("~/.kube/config").expanduser()
+        if given or usual.exists():
+            kubernetes.config.load_kube_config(given or str(usual))  # type: ignore[no-untyped-call]
         else:
             kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
     except kubernetes.config.ConfigException:

@@ -84,6 +84,8 @@ def _problem(document: Document, error: dict[str, Any]) -> Problem:
         return document.problem(path, f"{error['input']!r} {_rule(path)}")
     if kind == "literal_error":
         return document.problem(path, f"{error['input']!r} is not one of {error['ctx']['expected']}")
+    if path[-1:] == ("token",) and isinstance(error["input"], str):
+        return document.problem(path, "a text given; name the place of the token: one of env, file, secret")
     if kind.endswith("_type"):
         return document.problem(path, f"{_shown(error['input'])} given; {_lower(error['msg'])}")
     return document.problem(path, _lower(error["msg"]))

@@ -6,7 +6,6 @@ them together. Kubernetes and Jenkins take JSON values, so what YAML alone knows
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import yaml
@@ -18,6 +17,7 @@ JSON_SCALARS = (str, int, float, bool, type(None))
 MAX_DEPTH = 100
 """Far more than a Pod has; an alias inside its own anchor would go on for ever."""
 TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+NOT_FINITE = ("inf", "-inf", "nan")
 UNREADABLE = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError)
 """What PyYAML raises for a scalar that is not of its kind, such as `!!int ''` or 2024-02-30."""
 
@@ -101,7 +101,8 @@ class Document:
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
         try:
             value = self._loader.construct_object(node)
-            readable = _encodable(str(value)) and not (isinstance(value, float) and not math.isfinite(value))
+            value = _whole(value) if isinstance(value, str) else value
+            readable = isinstance(value, str) or str(value) not in NOT_FINITE
         except UNREADABLE:
             readable = False
         if not readable:
@@ -118,6 +119,11 @@ class Document:
 def _encodable(text: str) -> bool:
     """Tell whether `text` is without half a surrogate pair, which is text for YAML, but for nobody after it."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _whole(text: str) -> str:
+    """Join the halves of characters that JSON, which is YAML too, writes as two escapes. Raises ValueError."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _dotted(path: KeyPath) -> str:

@@ -53,9 +53,10 @@ def _merged_mappings(base: Mapping[str, Any], over: Mapping[str, Any], keep_null
 def _merged_lists(base: list[Any], over: list[Any], name: str, keep_nulls: bool) -> list[Any]:
     result = list(base)
     for item in over:
-        at = _position(result, item, name)
+        alone = merged(None, item, keep_nulls=keep_nulls)
+        at = _position(result, alone, name)
         if at is None:
-            result.append(merged(None, item, keep_nulls=keep_nulls))
+            result.append(alone)
         else:
             result[at] = merged(result[at], item, keep_nulls=keep_nulls)
     return result

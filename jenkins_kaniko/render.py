@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import jinja2
@@ -25,6 +26,8 @@ DEFAULT_RESOURCES = {
 }
 
 NOT_PLAIN_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+NO_TEXT_ELSEWHERE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+)")
+"""Texts that need no quotes for PyYAML, but that other readers, such as kubectl, take for booleans and numbers."""
 
 JENKINS_FIELDS = {
     "namespace": "namespace",
@@ -101,7 +104,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks, which people can read and a diff can show line by line."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in data else None
+        style = "|" if "\n" in data else "'" if NO_TEXT_ELSEWHERE.fullmatch(data) else None
         if NOT_PLAIN_IN_YAML.search(data):
             style = '"'  # PyYAML would write them as they are, and readers take some for line ends
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
@@ -119,19 +122,15 @@ def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
     settings = template.settings
     engine = resources.engines()[template.engine]
     given = settings.resources.model_dump() if settings.resources else {}
-    text = (
-        _environment()
-        .from_string(resources.text("templates/agent-pod.yaml.j2"))
-        .render(
-            fleet=fleet.name,
-            engine=engine,
-            engine_name=template.engine,
-            image=settings.image or engine["image"],
-            agent_image=settings.agent_image,
-            registry_secret=settings.registry_secret,
-            resources=merged(DEFAULT_RESOURCES, given),
-            environment=_builder_environment(template, engine),
-        )
+    text = _agent_pod().render(
+        fleet=fleet.name,
+        engine=engine,
+        engine_name=template.engine,
+        image=settings.image or engine["image"],
+        agent_image=settings.agent_image,
+        registry_secret=settings.registry_secret,
+        resources=merged(DEFAULT_RESOURCES, given),
+        environment=_builder_environment(template, engine),
     )
     manifest: dict[str, Any] = merged(yaml.safe_load(text), settings.pod or {})
     return manifest
@@ -152,10 +151,11 @@ def _builder_environment(template: Template, engine: dict[str, Any]) -> dict[str
     return {f"JENKINS_KANIKO_{name}": value for name, value in values.items() if value}
 
 
-def _environment() -> jinja2.Environment:
+@cache
+def _agent_pod() -> jinja2.Template:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - YAML
     environment.filters["json"] = _quoted
-    return environment
+    return environment.from_string(resources.text("templates/agent-pod.yaml.j2"))
 
 
 def _quoted(value: Any) -> str:

@@ -72,7 +72,7 @@ def print_fleet(result: FleetResult, console: Console) -> None:
         for mark, line in _details(one):
             console.print(Text(f"  {mark} {line}".rstrip(), STYLES.get(mark, "")), soft_wrap=True)
     counts = [_status(one) for one in result.controllers]
-    console.print(", ".join(f"{counts.count(status)} {status}" for status in sorted(set(counts))))
+    console.print(", ".join(f"{counts.count(status)} {status}" for status in sorted(set(counts))), soft_wrap=True)
 
 
 def _headline(result: ControllerResult) -> Text:
