@@ -1,0 +1,113 @@
+"""The order of the package is kept by tests: who may import whom, and which module is the door to what."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "jenkins_kaniko"
+FOLDER = Path(__file__).parent.parent / PACKAGE
+MODULES = sorted(FOLDER.glob("*.py"))
+MAX_LINES = 350
+
+LAYERS = (
+    {"__main__"},
+    {"cli"},
+    {"report"},
+    {"sync"},
+    {"apply", "engines"},
+    {"jenkins", "cluster"},
+    {"plan"},
+    {"render"},
+    {"config"},
+    {"model", "document"},
+    {"errors", "resources", "merge"},
+    {"__init__"},
+)
+"""From the top; a module imports only from lines below its own."""
+
+DOORS = {
+    "jenkins": {"jenkins"},
+    "requests": {"jenkins"},
+    "kubernetes": {"cluster"},
+    "urllib3": {"cluster"},
+    "jinja2": {"render"},
+    "rich": {"report", "cli"},
+    "click": {"cli"},
+    "yaml": {"document", "render"},
+    "pydantic": {"model", "config"},
+    "pydantic_core": {"model"},
+}
+"""Third-party packages, and the modules that may import them."""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the full name of everything that a module imports, inside functions and for type checks too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: relative import"
+            assert node.module
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                is_module = (FOLDER.parent / f"{whole.replace('.', '/')}.py").is_file()
+                yield whole if is_module else node.module
+
+
+def siblings(path: Path) -> set[str]:
+    """Return the modules of the package that a module imports."""
+    names = (name.split(".") for name in imported(path))
+    return {parts[1] if len(parts) > 1 else "__init__" for parts in names if parts[0] == PACKAGE}
+
+
+def third_parties(path: Path) -> set[str]:
+    names = {name.split(".")[0] for name in imported(path)}
+    return names - set(sys.stdlib_module_names) - {PACKAGE}
+
+
+def calls(path: Path) -> set[str]:
+    """Return the names that a module calls, as they are written."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+def test_every_module_has_its_line() -> None:
+    assert sorted(name for layer in LAYERS for name in layer) == [path.stem for path in MODULES]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_imports_only_from_lines_below(path: Path) -> None:
+    own = next(number for number, layer in enumerate(LAYERS) if path.stem in layer)
+    below = {name for layer in LAYERS[own + 1 :] for name in layer}
+    assert siblings(path) - below == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_third_party_has_its_doors(path: Path) -> None:
+    assert {name for name in third_parties(path) if path.stem not in DOORS.get(name, set())} == set()
+
+
+def test_every_door_is_used() -> None:
+    used = {(name, path.stem) for path in MODULES for name in third_parties(path)}
+    assert used == {(name, stem) for name, stems in DOORS.items() for stem in stems}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.stem != "cli"], ids=lambda path: path.stem)
+def test_only_the_command_line_prints_and_exits(path: Path) -> None:
+    forbidden = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
+    assert calls(path) & forbidden == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES

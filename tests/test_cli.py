@@ -1,0 +1,387 @@
+"""What a user types, and what comes back: exit code, stdout for results, stderr for everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+import yaml
+
+from jenkins_kaniko import __version__, cli
+from tests.support.fakes import FakeController, ScriptConsole, cloud, found
+
+CONFIGURATION = """\
+fleet: acme
+controllers:
+  main: {url: 'https://main.example.com', user: ci-bot, token: {env: JENKINS_TOKEN}}
+  prod: {url: 'https://prod.example.com/ci/', user: ci-bot, token: {env: JENKINS_TOKEN}}
+templates:
+  kaniko: {}
+  big: {labels: [big], idleMinutes: 5}
+"""
+TOKEN = "11f0c3e5a7b9d1"  # noqa: S105 - nobody's
+HEAVY = ("pydantic", "yaml", "kubernetes", "jinja2", "rich", "jenkins", "requests", "urllib3")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in a folder with a configuration."""
+    (tmp_path / "jenkins-kaniko.yaml").write_text(CONFIGURATION, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JENKINS_TOKEN", TOKEN)
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", "")  # else click shows pytest's name
+
+    def run(*arguments: str) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["jenkins-kaniko", *arguments])
+        code: Any = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        assert TOKEN not in out + err
+        assert "Traceback" not in out + err
+        return Outcome(code, out, err)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Controllers:
+    """The two controllers of the configuration behind their HTTP."""
+
+    http: responses.RequestsMock
+    main: FakeController
+    prod: FakeController
+
+
+@pytest.fixture
+def controllers() -> Iterator[Controllers]:
+    main, prod = FakeController("main", cloud()), FakeController("prod", cloud(found("8d3c", "maven")))
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
+        http.add_callback("POST", "https://main.example.com/scriptText", ScriptConsole(main))
+        http.add_callback("POST", "https://prod.example.com/ci/scriptText", ScriptConsole(prod))
+        yield Controllers(http, main, prod)
+
+
+# --- validate ----------------------------------------------------------------------------------------------------
+
+
+def test_a_valid_configuration_says_what_is_in_it(run: Run) -> None:
+    assert run("validate") == Outcome(0, "jenkins-kaniko.yaml: fleet acme: 2 templates, 2 controllers: valid\n", "")
+
+
+def test_a_valid_configuration_is_data_for_scripts(run: Run) -> None:
+    outcome = run("validate", "--output", "json")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert json.loads(outcome.out) == {
+        "schemaVersion": 1,
+        "command": "validate",
+        "problems": [],
+        "controllers": ["main", "prod"],
+        "templates": ["kaniko", "big"],
+    }
+
+
+MISTAKES = "fleet: acme\ntemplates:\n  kaniko:\n    idleMinutes: -1\n    engine: docker\n"
+MISTAKES_TEXT = """\
+bad.yaml:4: templates.kaniko.idleMinutes: should be greater than or equal to 0
+bad.yaml:5: templates.kaniko.engine: 'docker' is not one of 'kaniko'
+"""
+
+
+@pytest.mark.parametrize("command", ["validate", "render", "plan", "sync"])
+def test_every_command_lists_all_mistakes(run: Run, command: str) -> None:
+    Path("bad.yaml").write_text(MISTAKES, encoding="utf-8")
+    assert run(command, "-c", "bad.yaml") == Outcome(1, "", MISTAKES_TEXT)
+
+
+def test_mistakes_are_data_for_scripts_too(run: Run) -> None:
+    Path("bad.yaml").write_text(MISTAKES, encoding="utf-8")
+    outcome = run("validate", "-c", "bad.yaml", "-o", "json")
+    assert (outcome.code, outcome.err) == (1, MISTAKES_TEXT)
+    assert json.loads(outcome.out) == {
+        "schemaVersion": 1,
+        "command": "validate",
+        "problems": [
+            {
+                "file": "bad.yaml",
+                "line": 4,
+                "key": "templates.kaniko.idleMinutes",
+                "message": "should be greater than or equal to 0",
+            },
+            {
+                "file": "bad.yaml",
+                "line": 5,
+                "key": "templates.kaniko.engine",
+                "message": "'docker' is not one of 'kaniko'",
+            },
+        ],
+    }
+
+
+def test_the_configuration_can_be_named_by_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("other.yaml").write_text("fleet: other\n", encoding="utf-8")
+    monkeypatch.setenv("JENKINS_KANIKO_CONFIG", "other.yaml")
+    assert run("validate").out == "other.yaml: fleet other: 0 templates, 0 controllers: valid\n"
+
+
+# --- render ------------------------------------------------------------------------------------------------------
+
+
+def test_pods_are_rendered_as_documents(run: Run) -> None:
+    outcome = run("render")
+    pods = list(yaml.safe_load_all(outcome.out))
+    assert (outcome.code, outcome.err, [pod["kind"] for pod in pods]) == (0, "", ["Pod", "Pod"])
+
+
+@pytest.mark.parametrize("form", ["pod", "jcasc", "helm"])
+def test_text_and_json_of_a_form_are_the_same(run: Run, form: str) -> None:
+    text = run("render", "--format", form, "--template", "big").out
+    data = json.loads(run("render", "--format", form, "--template", "big", "--output", "json").out)
+    shown = list(yaml.safe_load_all(text)) if form == "pod" else yaml.safe_load(text)
+    assert data == {"schemaVersion": 1, "command": "render", "format": form, "result": shown}
+
+
+def test_one_template_can_be_rendered(run: Run) -> None:
+    [item] = yaml.safe_load(run("render", "--format", "jcasc", "--template", "big").out)
+    assert item["name"] == "big"
+
+
+def test_an_unknown_template_is_named_with_those_there(run: Run) -> None:
+    assert run("render", "--template", "small") == Outcome(
+        1, "", "jenkins-kaniko: no template named small; the configuration has: kaniko, big\n"
+    )
+
+
+# --- plan and sync -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_with_differences_ends_with_2_and_changes_nothing(run: Run, controllers: Controllers) -> None:
+    outcome = run("plan")
+    assert (outcome.code, outcome.err) == (2, "")
+    lines = outcome.out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == [
+        "main: differs (cloud kubernetes, Jenkins 2.452.1, kubernetes 4238.v41b_3ef14a_5d)",
+        "prod: differs (cloud kubernetes, Jenkins 2.452.1, kubernetes 4238.v41b_3ef14a_5d)",
+        "2 differs",
+    ]
+    assert lines.count("  + template big (jenkins-kaniko-acme-big)") == 2
+    assert (controllers.main.requests, controllers.prod.requests) == (["read"], ["read"])
+
+
+def test_sync_changes_then_a_plan_finds_nothing(run: Run, controllers: Controllers) -> None:
+    synced = run("sync")
+    assert (synced.code, synced.err) == (0, "fleet acme: 2 controllers: main, prod\n")
+    assert synced.out.splitlines()[-1] == "2 applied"
+    assert [template.name for template in controllers.prod.state.templates] == ["maven", "kaniko", "big"]
+    again = run("plan")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "2 unchanged")
+    assert run("sync").code == 0
+    assert controllers.main.requests == ["read", "apply", "read", "read"]
+
+
+def test_one_controller_can_be_chosen(run: Run, controllers: Controllers) -> None:
+    outcome = run("sync", "--controller", "prod")
+    assert (outcome.code, outcome.err) == (0, "fleet acme: 1 controller: prod\n")
+    assert (controllers.main.requests, controllers.prod.requests) == ([], ["read", "apply"])
+
+
+@pytest.mark.parametrize(("command", "code", "status"), [("plan", 2, "differs"), ("sync", 0, "applied")])
+def test_results_are_data_for_scripts(run: Run, controllers: Controllers, command: str, code: int, status: str) -> None:
+    outcome = run(command, "--output", "json")
+    data = json.loads(outcome.out)
+    assert outcome.code == code
+    assert (data["schemaVersion"], data["command"], data["fleet"]) == (1, command, "acme")
+    assert [(one["name"], one["status"]) for one in data["controllers"]] == [("main", status), ("prod", status)]
+
+
+def test_a_controller_that_is_down_does_not_hide_the_other(run: Run, controllers: Controllers) -> None:
+    controllers.http.replace("POST", "https://main.example.com/scriptText", status=503)
+    outcome = run("sync")
+    assert outcome.code == 3
+    assert outcome.out.splitlines()[:2] == [
+        "main: failed",
+        "  ! controller main (https://main.example.com): HTTP 503: Jenkins is starting; try again in a minute",
+    ]
+    assert outcome.out.splitlines()[-1] == "1 applied, 1 failed"
+
+
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_controllers_that_fail_alike_give_their_code(run: Run, controllers: Controllers, command: str) -> None:
+    for url in ("https://main.example.com/scriptText", "https://prod.example.com/ci/scriptText"):
+        controllers.http.replace("POST", url, status=401)
+    assert run(command).code == 5
+
+
+def test_a_template_that_is_not_ours_is_refused(run: Run, controllers: Controllers) -> None:
+    controllers.prod.state = cloud(found("8d3c", "kaniko"))
+    planned = run("plan", "--controller", "prod")
+    assert planned.code == 2
+    assert (
+        "  ! would be refused: template kaniko: one named kaniko (id 8d3c) is there and nobody's mark is on it"
+        in planned.out
+    )
+    synced = run("sync", "--controller", "prod")
+    assert synced.code == 4
+    assert controllers.prod.state == cloud(found("8d3c", "kaniko"))
+
+
+def test_a_missing_token_is_named(run: Run, controllers: Controllers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JENKINS_TOKEN")
+    outcome = run("plan")
+    assert outcome.code == 1
+    assert "  ! controllers.main.token: environment variable JENKINS_TOKEN is not set or empty\n" in outcome.out
+    assert len(controllers.http.calls) == 0
+
+
+def test_a_missing_ca_is_named_with_its_whole_path(run: Run, tmp_path: Path) -> None:
+    text = CONFIGURATION.replace("user: ci-bot,", "user: ci-bot, ca: certs/ca.pem,")
+    (tmp_path / "jenkins-kaniko.yaml").write_text(text, encoding="utf-8")
+    outcome = run("plan", "--controller", "main")
+    assert (outcome.code, outcome.out.splitlines()[1]) == (
+        1,
+        f"  ! controllers.main.ca: {tmp_path}/certs/ca.pem: no such file",
+    )
+
+
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_interrupting_ends_with_130(run: Run, controllers: Controllers, command: str) -> None:
+    def interrupted(_: object) -> tuple[int, dict[str, str], str]:
+        raise KeyboardInterrupt
+
+    controllers.http.remove("POST", "https://main.example.com/scriptText")
+    controllers.http.add_callback("POST", "https://main.example.com/scriptText", interrupted)
+    outcome = run(command)
+    assert (outcome.code, outcome.out, outcome.err.splitlines()[-1]) == (130, "", "interrupted")
+
+
+# --- usage -------------------------------------------------------------------------------------------------------
+
+COMMANDS = sorted(cli.cli.commands)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_the_help_of_each_command_has_an_example(run: Run, command: str, option: str) -> None:
+    outcome = run(command, option)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.search(rf"Examples?:\n +.*jenkins-kaniko {command}\b", outcome.out)
+
+
+def test_the_help_names_every_command_and_exit_code(run: Run) -> None:
+    outcome = run("--help")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.findall(r"^  ([a-z]+)  ", outcome.out.split("Commands:")[1], re.MULTILINE) == COMMANDS
+    described = {int(code) for code in re.findall(r"\b(\d) [a-z]", outcome.out.split("Exit codes:")[1])}
+    assert described == {0, 1, 2, 3, 4, 5, 7}
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    assert run("--version") == Outcome(0, f"jenkins-kaniko {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["snyc"], "No such command 'snyc'"),
+        (["plan", "--contoller", "main"], "No such option '--contoller'"),
+        (["plan", "--output", "yaml"], "'yaml' is not one of 'text', 'json'"),
+        (["plan", "--controller"], "Option '--controller' requires an argument"),
+        (["render", "--format", "xml"], "'xml' is not one of 'pod', 'jcasc', 'helm'"),
+        (["validate", "extra"], "Got unexpected extra argument (extra)"),
+        (["plan", "--controller", "test"], "no controller named test; the configuration has: main, prod"),
+        (["validate", "-c", "none.yaml"], "none.yaml: no such file. Give one with --config"),
+        (["validate", "-c", "."], ".: cannot be read: [Errno 21] Is a directory"),
+        (["validate", "-c", "latin.yaml"], "latin.yaml: cannot be read: 'utf-8' codec can't decode"),
+        ([], "Usage: jenkins-kaniko [OPTIONS] COMMAND"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong_on_stderr(run: Run, arguments: list[str], message: str) -> None:
+    Path("latin.yaml").write_bytes(b"fleet: \xfc")
+    outcome = run(*arguments)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert message in outcome.err
+
+
+# --- as a process ------------------------------------------------------------------------------------------------
+
+LOADED = """
+import sys
+sys.argv = ["jenkins-kaniko", *sys.argv[1:]]
+from jenkins_kaniko.cli import main
+try:
+    main()
+finally:
+    print("loaded:", *sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [
+        (["--help"], {}),
+        (["--version"], {}),
+        (["sync", "--help"], {}),
+        ([], {"_JENKINS_KANIKO_COMPLETE": "bash_complete", "COMP_WORDS": "jenkins-kaniko s", "COMP_CWORD": "1"}),
+    ],
+    ids=["help", "version", "help of a command", "completion"],
+)
+def test_help_version_and_completion_load_nothing_heavy(arguments: list[str], environment: dict[str, str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", LOADED, *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = ended.stderr.split("loaded: ")[1].split()
+    assert "click" in loaded
+    assert set(HEAVY) & set(loaded) == set()
+    assert ended.stdout
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "jenkins_kaniko", "snyc"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "No such command 'snyc'" in ended.stderr
+
+
+def test_a_reader_that_leaves_early_causes_no_traceback(tmp_path: Path) -> None:
+    many = "\n".join(f"  t{number}: {{}}" for number in range(60))
+    (tmp_path / "jenkins-kaniko.yaml").write_text(f"fleet: acme\ntemplates:\n{many}\n", encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as gone:
+        ended = subprocess.run(
+            [sys.executable, "-m", "jenkins_kaniko", "render"],
+            cwd=tmp_path,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.stderr == ""

@@ -1,0 +1,222 @@
+"""Pods and fields are what the golden files show, and no value of a configuration can change their shape."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jenkins_kaniko import render
+from jenkins_kaniko.config import load
+from jenkins_kaniko.model import Fleet, Template, TemplateSettings
+from tests.support.fakes import fleet
+
+FOLDER = Path(__file__).parent / "fixtures" / "render"
+CASES = sorted(path.parent for path in FOLDER.glob("*/jenkins-kaniko.yaml"))
+
+AWKWARD = ["\n", " a\n", "\n b", "a\x85b", "a\x85\nb", "\u2028", "\u2029\n", "\ufeff", "\x00", "\x7f\n", "\U0001f433"]
+AWKWARD += ["{{ x }}", "{% x %}", "{# x #}", "${x}", "^${x}", '{{ "{{" }}', '"', "'", '", x: "y', "a: b", "- a", "# a"]
+AWKWARD += ["yes", "0123", "~", "", "---", "*a", "&a b", "!!int 1", "\\", "\\u0041", "%", "| ", "a\n---\nb", "</x>"]
+TEXTS = (st.text(min_size=1) | st.lists(st.sampled_from(AWKWARD), min_size=1).map("".join)).filter(bool)
+LABELS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Z"), exclude_characters="\"'()!&|<>"), min_size=1)
+
+
+class _Readable(yaml.SafeDumper):
+    """Shows texts of several lines as blocks."""
+
+
+_Readable.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, "|" if "\n" in text else None)
+)
+
+
+def rendered(case: Path) -> list[dict[str, Any]]:
+    """Return everything that comes out of a case: id, owner and fields for Jenkins, and the pod as an object."""
+    given_fleet = load(case / "jenkins-kaniko.yaml")
+    result = []
+    for template in given_fleet.templates:
+        made = render.pod_template(template, given_fleet)
+        result.append(
+            {
+                "id": made.id,
+                "name": made.name,
+                "owner": made.owner,
+                "fields": dict(made.fields),
+                "pod": render.pod(template, given_fleet),
+            }
+        )
+    return result
+
+
+def regenerating() -> bool:
+    """Tell whether golden files are rewritten; a run that proves something must not."""
+    wanted = os.environ.get("JENKINS_KANIKO_REGENERATE") == "1"
+    assert not (wanted and os.environ.get("CI") == "true"), "JENKINS_KANIKO_REGENERATE is not for CI"
+    return wanted
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_configuration_renders_as_its_golden_file(case: Path) -> None:
+    golden = case / "expected.yaml"
+    found = rendered(case)
+    if regenerating():
+        golden.write_text(yaml.dump(found, Dumper=_Readable, sort_keys=False, width=120), encoding="utf-8")
+    assert found == yaml.safe_load(golden.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_text_in_jenkins_is_the_pod(case: Path) -> None:
+    for template in rendered(case):
+        assert yaml.safe_load(template["fields"]["yaml"]) == template["pod"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_forms_for_people_hold_the_same(case: Path) -> None:
+    given_fleet = load(case / "jenkins-kaniko.yaml")
+    pods = list(yaml.safe_load_all(render.as_text("pod", given_fleet.templates, given_fleet)))
+    assert pods == [template["pod"] for template in rendered(case)]
+    for form in ("jcasc", "helm"):
+        data = render.as_data(form, given_fleet.templates, given_fleet)
+        assert yaml.safe_load(render.as_text(form, given_fleet.templates, given_fleet)) == data
+
+
+def test_golden_files_cannot_be_rewritten_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JENKINS_KANIKO_REGENERATE", "1")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(AssertionError, match="not for CI"):
+        regenerating()
+
+
+def one(said: dict[str, Any], labels: tuple[str, ...] = ("kaniko",)) -> tuple[Template, Fleet]:
+    """Return a template that says `said`, and its fleet."""
+    return Template("kaniko", labels, TemplateSettings.model_validate(said)), fleet("fleet: acme")
+
+
+def with_texts(texts: tuple[str, str, str, str, str]) -> dict[str, Any]:
+    image, agent, secret, repo, value = texts
+    container = {"name": "kaniko", "env": [{"name": "VALUE", "value": value}]}
+    return {
+        "image": image,
+        "agentImage": agent,
+        "registrySecret": secret,
+        "cache": {"repo": repo},
+        "pod": {"spec": {"containers": [container]}},
+    }
+
+
+def replaced(data: Any, texts: dict[str, str]) -> Any:
+    """Return `data` with each text that is a key of `texts` replaced."""
+    if isinstance(data, dict):
+        return {key: replaced(value, texts) for key, value in data.items()}
+    if isinstance(data, list):
+        return [replaced(value, texts) for value in data]
+    return texts.get(data, data) if isinstance(data, str) else data
+
+
+MARKS = ("an-image", "an-agent", "a-secret", "a-repo", "a-value")
+
+
+@given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS))
+def test_any_text_arrives_unchanged_and_adds_nothing(texts: tuple[str, str, str, str, str]) -> None:
+    expected = replaced(render.pod(*one(with_texts(MARKS))), dict(zip(MARKS, texts, strict=True)))
+    template, given_fleet = one(with_texts(texts))
+    assert render.pod(template, given_fleet) == expected
+    assert yaml.safe_load(render.pod_yaml(template, given_fleet)) == expected
+
+
+@given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS))
+def test_any_text_comes_through_configuration_as_code_and_helm(texts: tuple[str, str, str, str, str]) -> None:
+    template, given_fleet = one(with_texts(texts))
+    plain = render.pod_yaml(template, given_fleet)
+    [item] = yaml.safe_load(render.as_text("jcasc", [template], given_fleet))
+    assert not re.search(r"(?<!\^)\$\{", item["yaml"])
+    assert item["yaml"].replace("^${", "${") == plain
+    values = yaml.safe_load(render.as_text("helm", [template], given_fleet))
+    text = values["agent"]["podTemplates"]["kaniko"]
+    assert "{{" not in text.replace('{{ "{{" }}', "")
+    assert yaml.safe_load(text.replace('{{ "{{" }}', "{{")) == [item]
+
+
+@given(st.lists(LABELS, min_size=1, unique=True))
+def test_labels_arrive_as_jenkins_separates_them(labels: list[str]) -> None:
+    template, given_fleet = one({}, tuple(labels))
+    assert render.pod_template(template, given_fleet).fields["label"].split(" ") == labels
+
+
+def test_configuration_as_code_gets_names_as_it_spells_them() -> None:
+    template, given_fleet = one({"podRetention": "OnFailure", "idleMinutes": 5, "inheritFrom": "${base}"})
+    assert render.as_data("jcasc", [template], given_fleet) == [
+        {
+            "id": "jenkins-kaniko-acme-kaniko",
+            "name": "kaniko",
+            "label": "kaniko",
+            "showRawYaml": False,
+            "annotations": [{"key": "jenkins-kaniko/owner", "value": "acme"}],
+            "idleMinutes": 5,
+            "podRetention": "onFailure",
+            "inheritFrom": "^${base}",
+            "yaml": render.pod_yaml(template, given_fleet),
+        }
+    ]
+
+
+def test_helm_values_hold_each_template_under_its_name() -> None:
+    given_fleet = fleet("fleet: acme\ntemplates: {small: {}, big: {agentImage: '{{ x }}'}}")
+    values = render.as_data("helm", given_fleet.templates, given_fleet)
+    texts = values["agent"]["podTemplates"]
+    assert (list(values), list(values["agent"]), list(texts)) == (["agent"], ["podTemplates"], ["small", "big"])
+    assert "image: '{{ \"{{\" }} x }}'" in texts["big"]
+
+
+def test_no_templates_render_as_nothing() -> None:
+    given_fleet = fleet("fleet: acme")
+    assert [render.as_text(form, [], given_fleet) for form in ("pod", "jcasc", "helm")] == [
+        "",
+        "[]\n",
+        "agent:\n  podTemplates: {}\n",
+    ]
+
+
+def test_the_id_does_not_change_with_the_content() -> None:
+    contents: list[dict[str, Any]] = [{}, {"image": "a"}, {"namespace": "b", "pod": {"spec": {"hostUsers": False}}}]
+    assert {render.pod_template(*one(each)).id for each in contents} == {"jenkins-kaniko-acme-kaniko"}
+
+
+@pytest.mark.parametrize(
+    "text", ["y", "N", "1e3", "12e5", "-1.5E+3", ".5e1", "1.e5", "0o17", "yes", "0123", "1_000", "~"]
+)
+def test_a_text_that_some_reader_takes_for_something_else_is_quoted(text: str) -> None:
+    template, given_fleet = one({"agentImage": text})
+    assert f"image: '{text}'\n" in render.pod_yaml(template, given_fleet)
+
+
+PACKAGED = {"DISTRIBUTION": "osscontainertools", "VERSION": "1.28.3"}
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ("{}", PACKAGED),
+        ("{image: example.com/kaniko}", {}),
+        ("{image: example.com/kaniko, version: '1.24.0'}", {"VERSION": "1.24.0"}),
+        ("{image: example.com/kaniko, distribution: chainguard}", {"DISTRIBUTION": "chainguard"}),
+        ("{version: '1.24.0'}", {**PACKAGED, "VERSION": "1.24.0"}),
+        (
+            "{cache: {repo: example.com/cache, ttl: 1h}}",
+            {**PACKAGED, "CACHE_REPO": "example.com/cache", "CACHE_TTL": "1h"},
+        ),
+    ],
+)
+def test_the_builder_knows_of_its_template_what_is_known(said: str, known: dict[str, str]) -> None:
+    given_fleet = fleet(f"fleet: acme\ntemplates: {{big: {said}}}")
+    builder = render.pod(given_fleet.templates[0], given_fleet)["spec"]["containers"][1]
+    expected = {"ENGINE": "kaniko", **known, "TEMPLATE": "big"}
+    assert {item["name"]: item["value"] for item in builder["env"]} == {
+        f"JENKINS_KANIKO_{name}": value for name, value in expected.items()
+    }

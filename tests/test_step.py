@@ -1,0 +1,102 @@
+"""vars/kanikoBuild.groovy beside its Python twin: the same vectors, a real shell, what it says of failures."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from jenkins_kaniko import resources
+from jenkins_kaniko.engines import argv as python_argv
+from tests.support.pipeline import call_vectors
+from tests.support.vectors import load_vectors, place, place_for_groovy
+
+pytestmark = pytest.mark.jvm
+
+STEP = Path(__file__).parent.parent / "vars" / "kanikoBuild.groovy"
+TABLE = {"options": resources.options(), "engines": resources.engines()}
+WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+AWKWARD = ["", " ", "'", "''", '"', "$HOME", "`id`", "$(id)", "\\", "\\'", "a\nb", "\n", "é", "🐳", "-n", "*", "!", "~"]
+# each example starts a JVM: many words in few examples, and no search for the smallest one that fails
+few_examples = settings(
+    max_examples=3,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+)
+
+
+def test_groovy_yields_the_shared_vectors() -> None:
+    vectors = load_vectors("argv") + load_vectors("error")
+    answers = call_vectors(STEP, "argv", [[v["options"], place_for_groovy(v), TABLE] for v in vectors])
+    got = {vector["case"]: answer for vector, answer in zip(vectors, answers, strict=True)}
+    want = {
+        vector["case"]: {"result": vector["argv"]} if "argv" in vector else {"error": vector["error"]}
+        for vector in vectors
+    }
+    assert got == want
+
+
+@few_examples
+@given(st.lists(WORDS, min_size=50, max_size=150))
+def test_quoted_words_arrive_unchanged_through_a_real_shell(words: list[str]) -> None:
+    words = [*AWKWARD, *words]
+    quoted = [str(answer["result"]) for answer in call_vectors(STEP, "quoted", [[word] for word in words])]
+    script = "printf '%s\\0' " + " ".join(quoted)
+    for shell in (["sh"], ["busybox", "sh"]):
+        done = subprocess.run([*shell, "-s"], input=script.encode(), capture_output=True, check=True)
+        assert done.stdout.decode().split("\0")[:-1] == words
+
+
+@few_examples
+@given(st.lists(st.dictionaries(WORDS, WORDS, max_size=5), min_size=20, max_size=60))
+def test_both_languages_agree_on_any_build_arguments(arguments: list[dict[str, str]]) -> None:
+    vector = {"place": {"cacheRepo": "r/cache"}}
+    options = [{"image": "r/app:1", "buildArgs": given_arguments} for given_arguments in arguments]
+    answers = call_vectors(STEP, "argv", [[one, place_for_groovy(vector), TABLE] for one in options])
+    assert [answer["result"] for answer in answers] == [python_argv(one, place(vector)) for one in options]
+
+
+@pytest.mark.parametrize(
+    ("log", "dockerfile", "said"),
+    [
+        pytest.param(
+            "INFO[0001] FROM x\nINFO[0004] RUN echo one &&   echo boom >&2 &&   exit 3 \nboom\n"
+            "error building image: error building stage: failed to execute command: exit status 3\n",
+            "FROM x\nUSER root\nRUN echo one && \\\n  echo boom >&2 && \\\n  exit 3\n",
+            "build failed (exit code 3)\n  at /w/Dockerfile:3: RUN echo one && \\\n"
+            "  cause: error building image: error building stage: failed to execute command: exit status 3",
+            id="a RUN",
+        ),
+        pytest.param(
+            "INFO[0000] Unpacking rootfs as cmd COPY a.txt /x requires it. \n"
+            "error building image: failed to get fileinfo for /w/a.txt: lstat /w/a.txt: no such file or directory\n",
+            "FROM x\nCOPY b.txt /y\nCOPY a.txt /x\n",
+            "build failed (exit code 3)\n  at /w/Dockerfile:3: COPY a.txt /x\n  cause: error building image: "
+            "failed to get fileinfo for /w/a.txt: lstat /w/a.txt: no such file or directory",
+            id="a missing source",
+        ),
+        pytest.param(
+            "error building image: parsing dockerfile: dockerfile parse error on line 2: unknown instruction: RUNN\n",
+            "FROM x\nRUNN y\n",
+            "build failed (exit code 3)\n  at /w/Dockerfile:2: RUNN y\n  cause: error building image: parsing "
+            "dockerfile: dockerfile parse error on line 2: unknown instruction: RUNN",
+            id="a Dockerfile that is none",
+        ),
+        pytest.param("", "", "build failed (exit code 3)\n  cause: the engine said nothing", id="no log at all"),
+    ],
+)
+def test_a_failure_names_line_and_cause(log: str, dockerfile: str, said: str) -> None:
+    (answer,) = call_vectors(STEP, "explanation", [[log, dockerfile, "/w/Dockerfile", 3]])
+    assert answer == {"result": said}
+
+
+def test_the_help_names_every_option_of_the_table() -> None:
+    text = STEP.with_suffix(".txt").read_text(encoding="utf-8")
+    named = set(re.findall(r"<li><code>(\w+)</code>", text))
+    assert named == {row["option"] for row in resources.options()}
