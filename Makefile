@@ -1,7 +1,7 @@
 # Every command sets up what it needs. `make` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help demo test unit lint format pin clean
+.PHONY: help root demo test unit lint format pin clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -10,11 +10,15 @@ READY := $(VENV)/.ready
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-demo: $(READY)  ## bring up the lab, sync a template, build examples/flask on it, run the image (root; LAB=off: see README)
+demo: root $(READY)  ## bring up the lab, sync a template, build examples/flask on it, run the image (root; LAB=off: see README)
 	@$(PYTHON) lab/demo
 
-test: lint  ## all checks, on the lab too (root)
+test: root lint  ## all checks, on the lab too (root)
 	$(PYTHON) -m pytest
+
+root:
+	@[ "$(LAB)" = off ] || [ "$$(id -u)" = 0 ] || \
+	  { echo "the lab needs root: run it with sudo, or LAB=off make demo with your own cluster (README)" >&2; exit 1; }
 
 unit: $(READY)  ## the checks that need neither root nor the lab
 	$(PYTHON) -m pytest -m "not lab and not jvm"

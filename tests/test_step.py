@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.engines import argv as python_argv
-from tests.support.pipeline import call_vectors
+from tests.support.pipeline import call_vectors, run_pipeline
 from tests.support.vectors import load_vectors, place, place_for_groovy
 
 pytestmark = pytest.mark.jvm
 
-STEP = Path(__file__).parent.parent / "vars" / "kanikoBuild.groovy"
+ROOT = Path(__file__).parent.parent
+STEP = ROOT / "vars" / "kanikoBuild.groovy"
 TABLE = {"options": resources.options(), "engines": resources.engines()}
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 AWKWARD = ["", " ", "'", "''", '"', "$HOME", "`id`", "$(id)", "\\", "\\'", "a\nb", "\n", "é", "🐳", "-n", "*", "!", "~"]
@@ -100,3 +101,20 @@ def test_the_help_names_every_option_of_the_table() -> None:
     text = STEP.with_suffix(".txt").read_text(encoding="utf-8")
     named = set(re.findall(r"<li><code>(\w+)</code>", text))
     assert named == {row["option"] for row in resources.options()}
+
+
+def test_mistakes_end_the_step_before_a_pod_starts(tmp_path: Path) -> None:
+    jenkinsfile = ROOT / "tests" / "fixtures" / "pipeline" / "kaniko-errors.jenkinsfile"
+    result = run_pipeline(jenkinsfile, tmp_path / "home", ROOT)
+    assert result.result == "SUCCESS", result.log
+    valid = "valid: " + ", ".join(sorted(row["option"] for row in resources.options()))
+    missing = "Bring it there with 'jenkins-kaniko sync', or name another one with agent:"
+    assert re.findall(r"^.*: AbortException: .*$", result.log, re.MULTILINE) == [
+        "nothing: AbortException: kanikoBuild: option image is required",
+        f"mistakes: AbortException: kanikoBuild: unknown option tag ({valid}); option buildArgs: a map is expected",
+        "gstring: AbortException: kanikoBuild: option tags: 'bad tag' is not a tag",
+        "no template: AbortException: kanikoBuild: no pod template on this controller has the label 'kaniko'. "
+        f"{missing}",
+        "no template of that label: AbortException: kanikoBuild: no pod template on this controller has the label "
+        f"'arm64'. {missing}",
+    ]
