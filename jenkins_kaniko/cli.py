@@ -5,6 +5,7 @@ Everything but click is imported when a command needs it: `--help`, `--version` 
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,8 +215,8 @@ def main() -> None:
         error.show()
         sys.exit(errors.WRONG_INPUT)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(errors.INTERRUPTED)
+        click.echo("interrupted; what a controller was just asked for it may still do: plan tells", err=True)
+        os._exit(errors.INTERRUPTED)  # sys.exit would wait for the threads that wait for controllers
     except errors.JenkinsKanikoError as error:
         click.echo(f"jenkins-kaniko: {error}" if "\n" not in str(error) else str(error), err=True)
         sys.exit(error.exit_code)

@@ -129,8 +129,11 @@ def _everywhere(
         except JenkinsKanikoError as error:
             return ControllerResult(name, error=error)
 
-    with ThreadPoolExecutor(MAX_WORKERS) as pool:
+    pool = ThreadPoolExecutor(MAX_WORKERS)
+    try:
         return FleetResult(fleet.name, tuple(pool.map(guarded, names)))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C must not wait for a controller's answer
 
 
 def _door(fleet: Fleet, name: str, connect: Connect, read_secret: ReadSecret) -> Door:

@@ -266,17 +266,6 @@ def test_a_missing_ca_is_named_with_its_whole_path(run: Run, tmp_path: Path) -> 
     )
 
 
-@pytest.mark.parametrize("command", ["plan", "sync"])
-def test_interrupting_ends_with_130(run: Run, controllers: Controllers, command: str) -> None:
-    def interrupted(_: object) -> tuple[int, dict[str, str], str]:
-        raise KeyboardInterrupt
-
-    controllers.http.remove("POST", "https://main.example.com/scriptText")
-    controllers.http.add_callback("POST", "https://main.example.com/scriptText", interrupted)
-    outcome = run(command)
-    assert (outcome.code, outcome.out, outcome.err.splitlines()[-1]) == (130, "", "interrupted")
-
-
 # --- usage -------------------------------------------------------------------------------------------------------
 
 COMMANDS = sorted(cli.cli.commands)
