@@ -95,6 +95,7 @@ def test_what_is_not_ours_is_refused_and_stays(there: PodTemplate, whose: str) -
     assert plan.refusals == (
         f"template small: one {whose}; rename yours, or remove that one from the cloud if it is not needed",
     )
+    assert [(change.action, change.wanted) for change in plan.changes] == [(CREATE, SMALL)]
     assert not plan.empty
     assert plan.order[0] == 0
 
