@@ -65,7 +65,7 @@ def validate(config: Path, output: str) -> None:
     Example:
       jenkins-kaniko validate -c fleet/jenkins-kaniko.yaml
     """
-    fleet = _load(config, output)
+    fleet = _load(config, output, "validate")
     names = [template.name for template in fleet.templates]
     if output == "json":
         _print_json("validate", {"problems": [], "controllers": list(fleet.controllers), "templates": names})
@@ -98,7 +98,7 @@ def render(config: Path, output: str, form: str, only: str | None) -> None:
     """
     from jenkins_kaniko import render as renderer
 
-    fleet = _load(config, output)
+    fleet = _load(config, output, "render")
     templates = [template for template in fleet.templates if only in (None, template.name)]
     if only and not templates:
         there = ", ".join(template.name for template in fleet.templates) or "none"
@@ -123,7 +123,7 @@ def plan(config: Path, output: str, controllers: tuple[str, ...]) -> None:
     """
     from jenkins_kaniko.sync import plan_all, selected
 
-    fleet = _load(config, output)
+    fleet = _load(config, output, "plan")
     result = plan_all(fleet, selected(fleet, controllers), _connect(fleet), _read_secret)
     _finish("plan", result, output, errors.DIFFERENCES)
 
@@ -144,24 +144,30 @@ def sync(config: Path, output: str, controllers: tuple[str, ...]) -> None:
     """
     from jenkins_kaniko.sync import selected, sync_all
 
-    fleet = _load(config, output)
+    fleet = _load(config, output, "sync")
     chosen = selected(fleet, controllers)
     click.echo(f"fleet {fleet.name}: {_count(len(chosen), 'controller')}: {', '.join(chosen)}", err=True)
     result = sync_all(fleet, chosen, _connect(fleet), _read_secret)
     _finish("sync", result, output, errors.OK)
 
 
-def _load(path: Path, output: str) -> Fleet:
+def _load(path: Path, output: str, command: str) -> Fleet:
     from jenkins_kaniko import config
 
     try:
         return config.load(path)
-    except errors.ConfigError as error:
+    except errors.WrongInputError as error:
         if output == "json":
-            fields = ("file", "line", "key", "message")
-            problems = [{name: getattr(problem, name) for name in fields} for problem in error.problems]
-            _print_json("validate", {"problems": problems})
+            _print_json(command, _error_data(error))
         raise
+
+
+def _error_data(error: errors.WrongInputError) -> dict[str, Any]:
+    data: dict[str, Any] = {"error": {"message": str(error), "exitCode": error.exit_code}}
+    if isinstance(error, errors.ConfigError):
+        fields = ("file", "line", "key", "message")
+        data["problems"] = [{name: getattr(problem, name) for name in fields} for problem in error.problems]
+    return data
 
 
 def _connect(fleet: Fleet) -> Any:

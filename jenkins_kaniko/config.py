@@ -81,7 +81,9 @@ def _problem(document: Document, error: dict[str, Any]) -> Problem:
         return document.problem(path[:-1], f"not a name: {NAME_RULE}")
     path = _without_union_branches(document, path)
     if kind == "string_pattern_mismatch":
-        return document.problem(path, f"{error['input']!r} {_rule(path)}")
+        value = str(error["input"])
+        shown = "a text with an @, not shown in case it holds a password," if "@" in value else repr(value)
+        return document.problem(path, f"{shown} {_rule(path)}")
     if kind == "literal_error":
         return document.problem(path, f"{error['input']!r} is not one of {error['ctx']['expected']}")
     if path[-1:] == ("token",) and isinstance(error["input"], str):
@@ -101,7 +103,7 @@ def _without_union_branches(document: Document, path: KeyPath) -> KeyPath:
 def _rule(path: KeyPath) -> str:
     rules = {
         "fleet": f"is not a name: {NAME_RULE}",
-        "url": "is not a URL: it begins with https:// or http://",
+        "url": "is not the URL of a controller: https:// or http://, a host, no user or password in it",
         "labels": "is not a label: no blanks, quotes or any of ()!&|<>",
         "ttl": "is not a duration: a number with h, m or s, such as 168h",
     }

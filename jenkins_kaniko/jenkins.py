@@ -26,6 +26,8 @@ LITERAL_LENGTH = 60_000
 """A string literal of more than 65,535 characters does not compile on a controller (recorded)."""
 BEGIN, END = "<<<jenkins-kaniko\n", "\njenkins-kaniko>>>"
 SHOWN_LENGTH = 300
+HOSTNAME_MISMATCH = 62
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH."""
 REFUSED_CODES = {"state-moved", "cloud-ambiguous"}
 
 
@@ -146,6 +148,8 @@ class Controller:
             return f"HTTP 403: {self.user} may not do this; the script console needs Overall/Administer"
         if status == 404:
             return "HTTP 404: no Jenkins at this address; check url, its path included"
+        if status == 405:
+            return "HTTP 405: the address leads on to another one; set url to the one it ends at, https:// most often"
         if status == 503:
             return "HTTP 503: Jenkins is starting; try again in a minute"
         return f"HTTP {status} {response.reason}"
@@ -191,7 +195,8 @@ def _connection_cause(error: BaseException) -> str:
         cause = cause.__cause__ or cause.__context__
     inner = seen[-1]
     if isinstance(inner, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({inner.verify_message}); give the CA with `ca:`"
+        remedy = "use a name that it is for" if inner.verify_code == HOSTNAME_MISMATCH else "give the CA with `ca:`"
+        return f"its certificate is not trusted ({inner.verify_message.rstrip('.')}); {remedy}"
     return _shown(str(inner))
 
 

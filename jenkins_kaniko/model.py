@@ -56,7 +56,7 @@ class SecretRef(Strict):
 class Controller(Strict):
     """A Jenkins controller and the cloud on it whose pod templates are managed."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
     user: Text
     token: SecretRef
     ca: Text | None = None

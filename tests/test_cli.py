@@ -117,13 +117,15 @@ def test_every_command_lists_all_mistakes(run: Run, command: str) -> None:
     assert run(command, "-c", "bad.yaml") == Outcome(1, "", MISTAKES_TEXT)
 
 
-def test_mistakes_are_data_for_scripts_too(run: Run) -> None:
+@pytest.mark.parametrize("command", ["validate", "render", "plan", "sync"])
+def test_mistakes_are_data_for_scripts_too(run: Run, command: str) -> None:
     Path("bad.yaml").write_text(MISTAKES, encoding="utf-8")
-    outcome = run("validate", "-c", "bad.yaml", "-o", "json")
+    outcome = run(command, "-c", "bad.yaml", "-o", "json")
     assert (outcome.code, outcome.err) == (1, MISTAKES_TEXT)
     assert json.loads(outcome.out) == {
         "schemaVersion": 1,
-        "command": "validate",
+        "command": command,
+        "error": {"message": MISTAKES_TEXT.rstrip("\n"), "exitCode": 1},
         "problems": [
             {
                 "file": "bad.yaml",
