@@ -76,7 +76,7 @@ class Document:
             self._loader.flatten_mapping(node)  # lays what `<<` names before the mapping's own keys
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
+            key = str(_key(key_node))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
             result[key] = self._value(value_node, (*path, key))
         return result
@@ -86,15 +86,15 @@ class Document:
         kept = []
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode) or not _encodable(key_node.value):
+            key = _key(key_node)
+            if key is None:
                 self.problems.append(Problem(self.file, line, _dotted(path), "a key must be a text"))
                 continue
-            if key_node.value in first:
-                where = _dotted((*path, str(key_node.value)))
-                message = f"given twice; first in line {first[key_node.value]}"
-                self.problems.append(Problem(self.file, line, where, message))
+            if key in first:
+                message = f"given twice; first in line {first[key]}"
+                self.problems.append(Problem(self.file, line, _dotted((*path, key)), message))
                 continue
-            first[key_node.value] = line
+            first[key] = line
             kept.append((key_node, value_node))
         node.value = kept
 
@@ -116,9 +116,12 @@ class Document:
         return str(node.value)
 
 
-def _encodable(text: str) -> bool:
-    """Tell whether `text` is without half a surrogate pair, which is text for YAML, but for nobody after it."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def _key(node: yaml.Node) -> str | None:
+    """Return a key as text; None for a list, a mapping, or half a character."""
+    try:
+        return _whole(node.value) if isinstance(node, yaml.ScalarNode) else None
+    except ValueError:
+        return None
 
 
 def _whole(text: str) -> str:

@@ -152,9 +152,9 @@ def secret_value(ref: SecretRef, key: str, folder: Path, read_secret: ReadSecret
     Raises:
         WrongInputError: it is not there or empty; the message names the place, never the value.
     """
-    if ref.env is not None:
-        value, where = os.environ.get(ref.env, ""), f"environment variable {ref.env}"
-    elif ref.file is not None:
+    if ref.secret:
+        value, where = read_secret(ref.secret), f"secret {ref.secret.namespace}/{ref.secret.name}"
+    elif ref.file:
         path = folder / ref.file
         try:
             value, where = path.read_text(encoding="utf-8"), f"file {path}"
@@ -162,8 +162,7 @@ def secret_value(ref: SecretRef, key: str, folder: Path, read_secret: ReadSecret
             reason = error.strerror if isinstance(error, OSError) else "is not text"
             raise WrongInputError(f"{key}: {path}: {reason}") from None
     else:
-        assert ref.secret is not None  # noqa: S101 - SecretRef holds exactly one of three
-        value, where = read_secret(ref.secret), f"secret {ref.secret.namespace}/{ref.secret.name}"
+        value, where = os.environ.get(ref.env or "", ""), f"environment variable {ref.env}"
     if not value.strip():
         raise WrongInputError(f"{key}: {where} is not set or empty")
     return value.strip()

@@ -111,3 +111,7 @@ def test_a_pod_may_be_nested_as_deep_as_a_hundred_levels() -> None:
     for _ in range(100):
         deep = deep["a"]
     assert deep == 1
+
+
+def test_json_with_escaped_characters_is_read_as_it_means() -> None:
+    assert Document('{"\\ud83d\\udc33": "\\ud83d\\udc33"}', "x.json").data == {"🐳": "🐳"}

@@ -35,7 +35,7 @@ from tests.support.fakes import (
 
 URL = "https://jenkins.example.com/ci"
 CONSOLE = f"{URL}/scriptText"
-TOKEN = "11f0c3e5a7b9d1"  # noqa: S105 - nobody's
+TOKEN = "11f0c3e5a7b9d1"
 STATE = cloud(found("8d3c", "maven", label="maven"), found("jenkins-kaniko-acme-kaniko", "kaniko", owner="acme"))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -70,7 +70,7 @@ def test_the_program_is_constant_and_called_once_with_literals() -> None:
 
 
 def test_long_data_is_split_into_literals_that_compile() -> None:
-    noise = random.Random(1).randbytes(150_000).hex()  # noqa: S311 - only incompressible
+    noise = random.Random(1).randbytes(150_000).hex()
     program = script({"noise": noise})
     lengths = [len(literal) for literal in literals_of(program)]
     assert lengths[:-1] == [60_000] * (len(lengths) - 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ CONTRACT = Path(__file__).parent / "fixtures" / "contract"
 ADMINISTER = "hudson.model.Hudson.Administer"
 PLUGIN = "org.csanchez.jenkins.plugins.kubernetes"
 
-pytestmark = [pytest.mark.jvm, pytest.mark.skipif(not shutil.which("java"), reason="needs a JDK")]
+pytestmark = pytest.mark.jvm
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,16 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.standin import build_classpath
+from tests.support.jvm import java
 
-# groovy-cps reads private state of the JDK's own classes; the rest shortens the start of a short-lived JVM.
-JVM_FLAGS = (
-    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-    "--add-opens=java.base/java.util=ALL-UNNAMED",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
-    "-Xshare:auto",
-)
 ABORT_SECONDS = 150
 
 
@@ -77,7 +68,7 @@ def start_pipeline(arguments: Sequence[str], kubeconfig: Path | None = None) -> 
     if kubeconfig:
         environment["KUBECONFIG"] = str(kubeconfig)
     return subprocess.Popen(
-        [*_java(), "pipeline.Main", *arguments],
+        [*java("pipeline.Main"), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -88,7 +79,7 @@ def start_pipeline(arguments: Sequence[str], kubeconfig: Path | None = None) -> 
 def call_vectors(script: Path, method: str, cases: Sequence[Sequence[object]]) -> list[dict[str, object]]:
     """Call one @NonCPS method of a vars script with each argument list: {"result": …} or {"error": message} each."""
     done = subprocess.run(
-        [*_java(), "pipeline.Vectors", str(script), method],
+        [*java("pipeline.Vectors"), str(script), method],
         input=json.dumps(cases),
         capture_output=True,
         encoding="utf-8",
@@ -96,10 +87,6 @@ def call_vectors(script: Path, method: str, cases: Sequence[Sequence[object]]) -
     )
     answers: list[dict[str, object]] = json.loads(done.stdout)
     return answers
-
-
-def _java() -> list[str]:
-    return [shutil.which("java") or "java", *JVM_FLAGS, "-cp", build_classpath()]
 
 
 def _follow(process: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> str:

@@ -54,6 +54,6 @@ class Registry:
         headers = {"Authorization": f"Basic {account}", "Accept": accept}
         request = urllib.request.Request(f"https://{self.address}/v2/{path}", headers=headers)
         context = ssl.create_default_context(cafile=str(self.ca))
-        with urllib.request.urlopen(request, context=context, timeout=30) as answer:  # noqa: S310 - https
+        with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             content: bytes = answer.read()
         return content

@@ -8,32 +8,16 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-BUILD = Path(__file__).resolve().parents[1] / "groovy" / "build"
-# XStream and Groovy 2.4 reach into the JDK's own classes; the rest shortens the start.
-JVM_FLAGS = (
-    "--add-opens=java.base/java.lang=ALL-UNNAMED",
-    "--add-opens=java.base/java.util=ALL-UNNAMED",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
-    "-Xshare:auto",
-)
+from tests.support.jvm import java
+
 STOP_SECONDS = 10
-
-
-@cache
-def build_classpath() -> str:
-    """Compile what changed and return the class path of the JVM test tools."""
-    built = subprocess.run([BUILD], stdout=subprocess.PIPE, encoding="utf-8", check=True)
-    return built.stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -89,8 +73,7 @@ class StandIn:
         self.home.mkdir(parents=True, exist_ok=True)
         users = json.dumps([asdict(user) for user in self._users])
         (self.home / "users.json").write_text(users, encoding="utf-8")
-        java = [shutil.which("java") or "java", *JVM_FLAGS, "-cp", build_classpath(), "standin.Main"]
-        command = [*java, *self._options, "--port", str(self._port)]
+        command = [*java("standin.Main"), *self._options, "--port", str(self._port)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdout is not None
         word, _, url = self._process.stdout.readline().strip().partition(" ")
