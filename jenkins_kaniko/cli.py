@@ -93,8 +93,8 @@ def render(config: Path, output: str, form: str, only: str | None) -> None:
 
     \b
     Examples:
-      jenkins-kaniko render | kubectl apply --dry-run=server -n jenkins-builds -f -
-      jenkins-kaniko render --format helm > values-templates.yaml
+      jenkins-kaniko render --template kaniko
+      jenkins-kaniko render --format helm > templates.yaml
     """
     from jenkins_kaniko import render as renderer
 
