@@ -28,6 +28,7 @@ BEGIN, END = "<<<jenkins-kaniko\n", "\njenkins-kaniko>>>"
 SHOWN_LENGTH = 300
 HOSTNAME_MISMATCH = 62
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH."""
+IN_DOUBT = "; it may have carried out the change all the same: plan tells"
 REFUSED_CODES = {"state-moved", "cloud-ambiguous"}
 
 
@@ -43,9 +44,15 @@ class Controller:
     """
 
     def __init__(
-        self, name: str, url: str, user: str, token: str, cloud: str, ca: Path | None = None,
+        self,
+        name: str,
+        url: str,
+        user: str,
+        token: str,
+        cloud: str,
+        ca: Path | None = None,
         timeout: float = TIMEOUT_SECONDS,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.name = name
         self.url = url
         self.user = user
@@ -78,13 +85,14 @@ class Controller:
             for item in templates
         ]
         request = {"verb": "apply", "cloud": self.cloud, "hash": state_hash, "templates": listed}
-        return self._state(self._run(request))
+        return self._state(self._run(request, IN_DOUBT))
 
-    def _run(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _run(self, request: Mapping[str, Any], lost: str = "") -> dict[str, Any]:
+        """Return the program's answer; `lost` is added to the message when the connection ended without one."""
         try:
             output = self._client.run_script(script(request))
         except (python_jenkins.JenkinsException, requests.RequestException) as error:
-            self._translate(error)
+            self._translate(error, lost)
         begin, end = output.find(BEGIN), output.rfind(END)
         if begin < 0 or end < 0:
             raise JenkinsKanikoError(f"{self._who}: unexpected answer: {_shown(output)}")
@@ -108,20 +116,20 @@ class Controller:
             message += "; nothing was changed. Run plan again and look at what moved."
         raise (RefusedError if answer["code"] in REFUSED_CODES else WrongInputError)(message)
 
-    def _translate(self, error: Exception) -> NoReturn:
+    def _translate(self, error: Exception, lost: str) -> NoReturn:
         cause = error.__context__
         if isinstance(error, requests.HTTPError):
             cause = error
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
             raise UnreachableError(f"{self._who}: {self._http(cause.response)}") from None
         if isinstance(error, python_jenkins.TimeoutException):
-            raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s") from None
+            raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s{lost}") from None
         if isinstance(error, python_jenkins.NotFoundException):
             raise UnreachableError(
                 f"{self._who}: HTTP 404: no Jenkins at this address; check url, its path included"
             ) from None
         if isinstance(error, requests.RequestException):
-            raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}") from None
+            raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}{lost}") from None
         text = str(error).strip()
         if not text or text.startswith("<"):
             what = "a web page" if text else "nothing"

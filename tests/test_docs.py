@@ -51,3 +51,11 @@ def test_the_step_page_shows_every_option() -> None:
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_table_of_records_names_tests_that_exist() -> None:
+    table = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    named = {name.rpartition("::")[2] for name in re.findall(r"`([\w./]*(?:::)?test_\w+)`", table)}
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 30
+    assert {name for name in named if f"def {name}(" not in sources} == set()

@@ -246,11 +246,6 @@ REPLIES: dict[str, tuple[dict[str, Any], type[JenkinsKanikoError], str]] = {
         JenkinsKanikoError,
         "unexpected answer: <<<jenkins-kaniko / {oops / jenkins-kaniko>>>",
     ),
-    "broken off": (
-        {"body": requests.exceptions.ChunkedEncodingError("oops")},
-        UnreachableError,
-        "cannot be reached: oops",
-    ),
 }
 
 
@@ -355,3 +350,24 @@ def test_no_failure_shows_the_token(http: responses.RequestsMock) -> None:
         error: BaseException | None = caught.value
         assert TOKEN not in str(error)
         assert base64.b64encode(f"ci-bot:{TOKEN}".encode()).decode() not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"),
+    [
+        (requests.exceptions.ConnectionError("closed without response"), "cannot be reached: closed without response"),
+        (requests.exceptions.ChunkedEncodingError("broken off"), "cannot be reached: broken off"),
+        (requests.exceptions.ReadTimeout("slow"), "no answer within 60 s"),
+    ],
+)
+def test_a_change_whose_answer_is_lost_is_not_called_undone(
+    http: responses.RequestsMock, cut: Exception, said: str
+) -> None:
+    http.post(CONSOLE, body=cut)
+    with pytest.raises(UnreachableError) as caught:
+        controller().apply("abc", [])
+    ending = "; it may have carried out the change all the same: plan tells"
+    assert str(caught.value) == f"controller main ({URL}): {said}{ending}"
+    with pytest.raises(UnreachableError) as caught:
+        controller().read()
+    assert str(caught.value) == f"controller main ({URL}): {said}"
