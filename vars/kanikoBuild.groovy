@@ -51,11 +51,20 @@ private Map build(Map options, Map table) {
             String digest = readFile("${scratch}/digest").trim()
             result = summary(options, digest, System.currentTimeMillis() - start)
         } finally {
-            sh(label: 'kanikoBuild: tidy up', script: "set +x; rm -rf ${quoted(scratch)}")
+            tidyUp(scratch)
         }
     }
     echo("kanikoBuild: pushed ${result.ref} in ${result.seconds} s")
     return result
+}
+
+/** Where the container is gone, the reason of that must reach the author, not that nothing could be removed. */
+private void tidyUp(String scratch) {
+    try {
+        sh(label: 'kanikoBuild: tidy up', script: "set +x; rm -rf ${quoted(scratch)}")
+    } catch (Exception gone) {
+        echo("kanikoBuild: ${scratch} was not removed: ${gone.message}")
+    }
 }
 
 private void fail(Map options, Map place, int status, String scratch) {

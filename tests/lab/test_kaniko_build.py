@@ -37,6 +37,7 @@ COPY missing /missing
     "first/hello.txt": "hello\n",
     "second/Dockerfile": "FROM python:3.11-slim\nRUN ls /srv /note > /listing 2>&1 || true\n",
     "second/x.txt": "x\n",
+    "slow/Dockerfile": "FROM python:3.11-slim\nRUN sleep 1000\n",
     "broken/Dockerfile": "FROM python:3.11-slim\nUSER root\nRUN echo one && \\\n  echo boom >&2 && \\\n  exit 3\n",
 }
 
@@ -140,6 +141,14 @@ def test_a_broken_dockerfile_is_named_with_line_and_cause(lab: Lab, build: Pipel
         "  cause: error building image: error building stage: failed to execute command: "
         "waiting for process to exit: exit status 3",
     ]
+
+
+def test_a_timeout_ends_the_build_and_keeps_its_reason(build: PipelineResult) -> None:
+    assert said(build, "slow") == "FlowInterruptedException"
+
+
+def test_nothing_of_the_builds_is_left_beside_the_workspace(build: PipelineResult) -> None:
+    assert said(build, "left in the temporary folder") == "[]"
 
 
 def test_no_agent_is_left(lab: Lab, build: PipelineResult) -> None:
