@@ -29,6 +29,7 @@ SHOWN_LENGTH = 300
 HOSTNAME_MISMATCH = 62
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH."""
 IN_DOUBT = "; it may have carried out the change all the same: plan tells"
+PROXY_CODES = {502, 504}
 REFUSED_CODES = {"state-moved", "cloud-ambiguous"}
 
 
@@ -121,7 +122,8 @@ class Controller:
         if isinstance(error, requests.HTTPError):
             cause = error
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
-            raise UnreachableError(f"{self._who}: {self._http(cause.response)}") from None
+            doubt = lost if cause.response.status_code in PROXY_CODES else ""
+            raise UnreachableError(f"{self._who}: {self._http(cause.response)}{doubt}") from None
         if isinstance(error, python_jenkins.TimeoutException):
             raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s{lost}") from None
         if isinstance(error, python_jenkins.NotFoundException):
@@ -158,6 +160,10 @@ class Controller:
             return "HTTP 404: no Jenkins at this address; check url, its path included"
         if status == 405:
             return "HTTP 405: the address leads on to another one; set url to the one it ends at, https:// most often"
+        if status == 413:
+            return "HTTP 413: a proxy before Jenkins takes no requests of this size; raise its limit"
+        if status in PROXY_CODES:
+            return f"HTTP {status}: a proxy before Jenkins got no answer from it"
         if status == 503:
             return "HTTP 503: Jenkins is starting; try again in a minute"
         return f"HTTP {status} {response.reason}"

@@ -15,6 +15,7 @@ import pytest
 
 from jenkins_kaniko.jenkins import Controller
 from jenkins_kaniko.model import CloudState, PodTemplate
+from tests.support.faults import Fault, FaultyProxy
 from tests.support.standin import StandIn
 
 pytestmark = pytest.mark.jvm
@@ -257,3 +258,32 @@ def test_one_controller_that_fails_hides_no_other(controller: StandIn, tmp_path:
     results = {one["name"]: one["status"] for one in json.loads(done.stdout)["controllers"]}
     assert (done.returncode, results) == (3, {"down": "failed", "up": "applied"})
     assert [template.name for template in state(controller).templates] == ["kaniko"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "applied", "said"),
+    [
+        ("cut after receive", False, "it may have carried out the change all the same: plan tells"),
+        ("cut before answer", True, "it may have carried out the change all the same: plan tells"),
+        ("bad gateway", False, "HTTP 502: a proxy before Jenkins got no answer from it; it may have"),
+        ("too large", False, "HTTP 413: a proxy before Jenkins takes no requests of this size; raise its limit"),
+    ],
+)
+def test_after_any_interruption_the_next_run_finds_a_whole_state(
+    controller: StandIn, run: Run, fault: Fault, applied: bool, said: str
+) -> None:
+    with FaultyProxy(controller.url, ["none", fault]) as proxy:
+        cut = run(controller, "sync", url=proxy.url)
+        assert (cut.returncode, said in cut.stdout) == (5, True)
+        assert bool(state(controller).templates) is applied
+        again = run(controller, "sync", url=proxy.url)
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "1 unchanged" if applied else "1 applied")
+    assert [template.name for template in state(controller).templates] == ["kaniko"]
+
+
+def test_a_restart_between_plan_and_apply_does_not_matter(controller: StandIn) -> None:
+    planned = door(controller)
+    found = planned.read()
+    controller.restart()
+    after = planned.apply(found.hash, [PodTemplate("x", "x", {"name": "x"})])
+    assert [template.id for template in after.templates] == ["x"]
