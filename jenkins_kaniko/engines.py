@@ -1,6 +1,6 @@
 """Build options -> the engine's argument list, by the table in engines.json. Pure.
 
-vars/kanikoBuild.groovy interprets the same table; tests/vectors holds what both must yield, errors included.
+vars/kanikoArguments.groovy interprets the same table; tests/vectors holds what both must yield, errors included.
 """
 
 from __future__ import annotations

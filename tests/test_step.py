@@ -1,4 +1,4 @@
-"""vars/kanikoBuild.groovy beside its Python twin: the same vectors, a real shell, what it says of failures."""
+"""The step in vars/ beside its Python twin: the same vectors, a real shell, what it says of failures."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ pytestmark = pytest.mark.jvm
 
 ROOT = Path(__file__).parent.parent
 STEP = ROOT / "vars" / "kanikoBuild.groovy"
+ARGUMENTS = ROOT / "vars" / "kanikoArguments.groovy"
+FAILURE = ROOT / "vars" / "kanikoFailure.groovy"
 TABLE = {"options": resources.options(), "engines": resources.engines()}
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 AWKWARD = ["", " ", "'", "''", '"', "$HOME", "`id`", "$(id)", "\\", "\\'", "a\nb", "\n", "é", "🐳", "-n", "*", "!", "~"]
@@ -34,7 +36,7 @@ few_examples = settings(
 
 def test_groovy_yields_the_shared_vectors() -> None:
     vectors = load_vectors("argv") + load_vectors("error")
-    answers = call_vectors(STEP, "argv", [[v["options"], place_for_groovy(v), TABLE] for v in vectors])
+    answers = call_vectors(ARGUMENTS, "argv", [[v["options"], place_for_groovy(v), TABLE] for v in vectors])
     got = {vector["case"]: answer for vector, answer in zip(vectors, answers, strict=True)}
     want = {
         vector["case"]: {"result": vector["argv"]} if "argv" in vector else {"error": vector["error"]}
@@ -59,7 +61,7 @@ def test_quoted_words_arrive_unchanged_through_a_real_shell(words: list[str]) ->
 def test_both_languages_agree_on_any_build_arguments(arguments: list[dict[str, str]]) -> None:
     vector = {"place": {"cacheRepo": "r/cache"}}
     options = [{"image": "r/app:1", "buildArgs": given_arguments} for given_arguments in arguments]
-    answers = call_vectors(STEP, "argv", [[one, place_for_groovy(vector), TABLE] for one in options])
+    answers = call_vectors(ARGUMENTS, "argv", [[one, place_for_groovy(vector), TABLE] for one in options])
     assert [answer["result"] for answer in answers] == [python_argv(one, place(vector)) for one in options]
 
 
@@ -93,7 +95,7 @@ def test_both_languages_agree_on_any_build_arguments(arguments: list[dict[str, s
     ],
 )
 def test_a_failure_names_line_and_cause(log: str, dockerfile: str, said: str) -> None:
-    (answer,) = call_vectors(STEP, "explanation", [[log, dockerfile, "/w/Dockerfile", 3]])
+    (answer,) = call_vectors(FAILURE, "explanation", [[log, dockerfile, "/w/Dockerfile", 3]])
     assert answer == {"result": said}
 
 
