@@ -126,10 +126,6 @@ class Controller:
             raise UnreachableError(f"{self._who}: {self._http(cause.response)}{doubt}") from None
         if isinstance(error, python_jenkins.TimeoutException):
             raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s{lost}") from None
-        if isinstance(error, python_jenkins.NotFoundException):
-            raise UnreachableError(
-                f"{self._who}: HTTP 404: no Jenkins at this address; check url, its path included"
-            ) from None
         if isinstance(error, requests.RequestException):
             raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}{lost}") from None
         text = str(error).strip()

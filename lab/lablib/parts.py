@@ -167,24 +167,23 @@ def _apiserver(settings: Settings, programs: Path) -> list[str]:
 def _controller_manager(settings: Settings, programs: Path) -> list[str]:
     return [
         f"{programs}/kube-controller-manager",
-        f"--kubeconfig={settings.state}/kubeconfig",
-        "--leader-elect=false",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={settings.port('controllerManager')}",
-        f"--tls-cert-file={settings.certs}/apiserver.crt",
-        f"--tls-private-key-file={settings.certs}/apiserver.key",
+        *_controller(settings, "controllerManager"),
         f"--root-ca-file={settings.certs}/ca.crt",
         f"--service-account-private-key-file={settings.certs}/service-account.key",
     ]
 
 
 def _scheduler(settings: Settings, programs: Path) -> list[str]:
+    return [f"{programs}/kube-scheduler", *_controller(settings, "scheduler")]
+
+
+def _controller(settings: Settings, port: str) -> list[str]:
+    """What all programs take that work on the cluster from outside and serve their own health."""
     return [
-        f"{programs}/kube-scheduler",
         f"--kubeconfig={settings.state}/kubeconfig",
         "--leader-elect=false",
         "--bind-address=127.0.0.1",
-        f"--secure-port={settings.port('scheduler')}",
+        f"--secure-port={settings.port(port)}",
         f"--tls-cert-file={settings.certs}/apiserver.crt",
         f"--tls-private-key-file={settings.certs}/apiserver.key",
     ]
