@@ -36,7 +36,7 @@ Jenkins.get().save()
 @pytest.fixture(scope="module", params=["4238", "1.29"])
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     standin = StandIn(tmp_path_factory.mktemp("controller"), plugin=request.param, clouds=["kubernetes", "other"])
-    standin.add_user("reader", "read")
+    standin.add_user("reader", "Read")
     with standin:
         yield standin
 
@@ -266,7 +266,6 @@ def test_one_controller_that_fails_hides_no_other(controller: StandIn, tmp_path:
         ("cut after receive", False, "it may have carried out the change all the same: plan tells"),
         ("cut before answer", True, "it may have carried out the change all the same: plan tells"),
         ("bad gateway", False, "HTTP 502: a proxy before Jenkins got no answer from it; it may have"),
-        ("too large", False, "HTTP 413: a proxy before Jenkins takes no requests of this size; raise its limit"),
     ],
 )
 def test_after_any_interruption_the_next_run_finds_a_whole_state(
@@ -281,9 +280,26 @@ def test_after_any_interruption_the_next_run_finds_a_whole_state(
     assert [template.name for template in state(controller).templates] == ["kaniko"]
 
 
-def test_a_restart_between_plan_and_apply_does_not_matter(controller: StandIn) -> None:
-    planned = door(controller)
-    found = planned.read()
-    controller.restart()
-    after = planned.apply(found.hash, [PodTemplate("x", "x", {"name": "x"})])
-    assert [template.id for template in after.templates] == ["x"]
+def test_a_proxy_that_takes_no_long_requests_is_named(controller: StandIn, run: Run) -> None:
+    noise = {f"key-{n}": os.urandom(40).hex() for n in range(2000)}
+    templates = {"kaniko": {"pod": {"metadata": {"annotations": noise}}}}
+    with FaultyProxy(controller.url, max_bytes=100_000) as proxy:
+        refused = run(controller, "sync", url=proxy.url, templates=templates)
+        assert refused.returncode == 5
+        assert "HTTP 413: a proxy before Jenkins takes no requests of this size; raise its limit" in refused.stdout
+        assert state(controller).templates == ()
+        assert run(controller, "sync", url=proxy.url).returncode == 0, "a short one passes"
+
+
+def test_a_slow_answer_is_waited_for(controller: StandIn, run: Run) -> None:
+    with FaultyProxy(controller.url, ["slow", "slow"], delay=3) as proxy:
+        assert run(controller, "sync", url=proxy.url).returncode == 0
+        assert proxy.faults == []
+    assert [template.name for template in state(controller).templates] == ["kaniko"]
+
+
+def test_a_restart_between_plan_and_apply_does_not_matter(controller: StandIn, run: Run) -> None:
+    with FaultyProxy(controller.url, ["none", controller.restart]) as proxy:
+        done = run(controller, "sync", url=proxy.url)
+        assert (done.returncode, proxy.faults) == (0, [])
+    assert [template.name for template in state(controller).templates] == ["kaniko"]

@@ -7,22 +7,38 @@ carried it out, or in the proxy itself.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-Fault = Literal["cut after receive", "cut before answer", "bad gateway", "too large", "none"]
-STATUS = {"bad gateway": (502, "Bad Gateway"), "too large": (413, "Request Entity Too Large")}
+Fault = Literal["cut after receive", "cut before answer", "bad gateway", "slow", "none"]
 
 
 class FaultyProxy:
-    """Forwards POSTs to `target`; the next ones meet `faults` in their order, all later ones none."""
+    """Forwards POSTs to `target`; the next ones meet `faults` in their order, all later ones none.
 
-    def __init__(self, target: str, faults: list[Fault]) -> None:
+    Args:
+        faults: a callable stands for what happens to the controller before it gets the request, a restart for one.
+        delay: seconds that an answer comes late when the fault is slow.
+        max_bytes: a longer body is answered 413, whatever the fault.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        faults: Sequence[Fault | Callable[[], None]] = (),
+        *,
+        delay: float = 0,
+        max_bytes: int | None = None,
+    ) -> None:
         self.target = urlsplit(target).netloc
         self.faults = list(faults)
+        self._delay = delay
+        self._max_bytes = max_bytes
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,23 +52,32 @@ class FaultyProxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
         body = request.rfile.read(int(request.headers["Content-Length"]))
         fault = self.faults.pop(0) if self.faults else "none"
-        if fault in STATUS:
-            request.send_error(*STATUS[fault])
+        if callable(fault):
+            fault()
+        if self._max_bytes is not None and len(body) > self._max_bytes:
+            request.send_error(413, "Request Entity Too Large")
+        elif fault == "bad gateway":
+            request.send_error(502, "Bad Gateway")
         elif fault != "cut after receive":
-            connection = HTTPConnection(self.target, timeout=30)
-            connection.request("POST", request.path, body, dict(request.headers))
-            answer = connection.getresponse()
-            content = answer.read()
-            connection.close()
-            if fault == "none":
-                request.send_response(answer.status)
-                request.send_header("Content-Type", str(answer.headers["Content-Type"]))
-                request.send_header("Content-Length", str(len(content)))
-                request.end_headers()
-                request.wfile.write(content)
-        request.close_connection = True
+            self._forward(request, body, fault)
+
+    def _forward(self, request: BaseHTTPRequestHandler, body: bytes, fault: Fault | Callable[[], None]) -> None:
+        connection = HTTPConnection(self.target, timeout=30)
+        connection.request("POST", request.path, body, dict(request.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if fault == "slow":
+            time.sleep(self._delay)
+        if fault != "cut before answer":
+            request.send_response(answer.status)
+            request.send_header("Content-Type", str(answer.headers["Content-Type"]))
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

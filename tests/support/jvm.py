@@ -19,11 +19,11 @@ FLAGS = (
 
 
 @cache
-def class_path() -> str:
-    """Compile what changed and return the class path."""
-    return subprocess.run([BUILD], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.strip()
+def class_path(plugin: str = "4238") -> str:
+    """Compile what changed for this version of the kubernetes plugin and return the class path."""
+    return subprocess.run([BUILD, plugin], stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout.strip()
 
 
-def java(program: str) -> list[str]:
+def java(program: str, plugin: str = "4238") -> list[str]:
     """Return the command that starts one of the tools, ready for its arguments."""
-    return [shutil.which("java") or "java", *FLAGS, "-cp", class_path(), program]
+    return [shutil.which("java") or "java", *FLAGS, f"-Dstandin.plugin={plugin}", "-cp", class_path(plugin), program]

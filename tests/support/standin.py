@@ -1,7 +1,8 @@
 """Drive the stand-in Jenkins controller (tests/groovy/src/standin): one JVM, one home folder, a port of its own.
 
 The controller runs real scripts on classes with the plugin's names and answers HTTP as a recorded controller did.
-This side builds it, writes its users, starts and ends it; state lives in the home folder and survives a restart.
+This side builds it, writes its settings and users, starts and ends it; state lives in the home folder and survives a
+restart.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import requests
 
 from tests.support.jvm import java
 
@@ -22,7 +25,7 @@ STOP_SECONDS = 10
 
 @dataclass(frozen=True)
 class User:
-    """An account with new secrets; permissions are administer, manage, systemread, read."""
+    """An account with new secrets; permissions are Administer, Manage, SystemRead, Read."""
 
     name: str
     password: str
@@ -35,7 +38,13 @@ class User:
 
 
 class StandIn:
-    """A controller that is running inside a `with` block; after a restart it has the same address."""
+    """A controller that is running inside a `with` block; after a restart it has the same address.
+
+    Args:
+        plugin: the version of the kubernetes plugin, 4238 or 1.29, and with it those of all others.
+        plugins: versions that differ from the recorded ones.
+        casc: sources of configuration-as-code, files or folders.
+    """
 
     def __init__(
         self,
@@ -43,21 +52,27 @@ class StandIn:
         *,
         plugin: str = "4238",
         core: str | None = None,
+        plugins: Mapping[str, str] | None = None,
         clouds: Sequence[str] = ("kubernetes",),
         casc: Sequence[Path] = (),
+        reload_token: str | None = None,
         starting_seconds: int = 0,
     ) -> None:
         self.home = home
-        self.admin = User.new("admin", "administer")
+        self.plugin = plugin
+        self.admin = User.new("admin", "Administer")
         self.url = ""
         self._users = [self.admin]
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
-        self._options = ["--home", str(home), "--plugin", plugin, "--starting-seconds", str(starting_seconds)]
-        self._options += ["--core", core] if core else []
-        for option, values in (("--cloud", clouds), ("--casc", casc)):
-            for value in values:
-                self._options += [option, str(value)]
+        self._settings = {
+            "core": core,
+            "plugins": dict(plugins or {}),
+            "clouds": list(clouds),
+            "casc": [str(source) for source in casc],
+            "reloadToken": reload_token,
+            "startingSeconds": starting_seconds,
+        }
 
     def add_user(self, name: str, *permissions: str) -> User:
         """Known from the next start on."""
@@ -71,9 +86,9 @@ class StandIn:
     def start(self) -> Self:
         """Return when it listens; with `starting_seconds` it then answers 503 for that long."""
         self.home.mkdir(parents=True, exist_ok=True)
-        users = json.dumps([asdict(user) for user in self._users])
-        (self.home / "users.json").write_text(users, encoding="utf-8")
-        command = [*java("standin.Main"), *self._options, "--port", str(self._port)]
+        settings = {**self._settings, "port": self._port, "users": [asdict(user) for user in self._users]}
+        (self.home / "standin.json").write_text(json.dumps(settings), encoding="utf-8")
+        command = [*java("standin.Controller", self.plugin), str(self.home)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
         assert self._process.stdout is not None
         word, _, url = self._process.stdout.readline().strip().partition(" ")
@@ -98,6 +113,17 @@ class StandIn:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def post(self, path: str, user: User | None = None, data: str | dict[str, str] = "") -> requests.Response:
+        """POST with an API token, the administrator's unless told."""
+        who = user or self.admin
+        content = data.encode() if isinstance(data, str) else data
+        return requests.post(self.url + path, content, auth=(who.name, who.token), timeout=30)
+
+    def run(self, script: str | Path) -> str:
+        """Run a script in the console as the administrator and return what it says."""
+        text = script.read_text(encoding="utf-8") if isinstance(script, Path) else script
+        return self.post("scriptText", data={"script": text}).text
 
     def _end(self) -> None:
         assert self._process is not None

@@ -1,124 +1,168 @@
-// The HTTP side: who asks, whether the crumb fits, and the few addresses the project uses. Anything else is a 404.
+// The stand-in controller: who asks, whether the crumb fits, and the few addresses the project uses; anything else is
+// a 404. Settings and users are in HOME/standin.json, which tests/support/standin.py writes.
 package standin
 
-import com.sun.net.httpserver.HttpExchange
-import com.sun.net.httpserver.HttpServer
-import groovy.transform.CompileStatic
-import io.jenkins.plugins.casc.ConfigurationAsCode
-import java.util.concurrent.Executors
-import jenkins.model.Jenkins
-import org.csanchez.jenkins.plugins.kubernetes.KubernetesCloud
+import com.sun.net.httpserver.*
+import groovy.json.JsonSlurper
+import java.security.MessageDigest
+import java.util.concurrent.*
+import org.codehaus.groovy.control.CompilerConfiguration
+import org.codehaus.groovy.control.customizers.ImportCustomizer
 
-@CompileStatic
-class Controller {
-    private static final String ADMINISTER = 'hudson.model.Hudson.Administer'
-    private static final String SYSTEM_READ = 'hudson.model.Hudson.SystemRead'
-
-    private final Accounts accounts
+@CompileStatic class Controller {
+    private static final String STARTING = 'Please wait while Jenkins is getting ready to work'
+    private final ConfigurationAsCode casc = ConfigurationAsCode.get()
+    private final List<User> users
     private final long readyAt
+    private final String reloadToken
+    // Both die with the process.
+    private final Set<String> sessions = ConcurrentHashMap.newKeySet()
+    private final String salt = UUID.randomUUID()
 
-    private Controller(Accounts accounts, long readyAt) {
-        this.accounts = accounts
-        this.readyAt = readyAt
-    }
-
-    static void start(Map<String, List<String>> options) {
-        File home = new File(options.home.last()).absoluteFile
-        Jenkins jenkins = Jenkins.load(home, options.core ? options.core.last() : Version.OLDER ? '2.277.3' : '2.452.1')
-        if (!jenkins.clouds && options.cloud) {
-            jenkins.clouds.addAll(options.cloud.collect { new KubernetesCloud(it) })
+    static void main(String[] arguments) {
+        // Without this each answer on a kept connection waits 40 ms for an acknowledgement.
+        System.setProperty('sun.net.httpserver.nodelay', 'true')
+        File home = new File(arguments[0]).absoluteFile
+        Map settings = (Map) new JsonSlurper().parse(new File(home, 'standin.json'))
+        new File(home, 'session').text = Jenkins.SESSION_HASH
+        Version.PLUGINS.putAll((Map<String, String>) settings.plugins)
+        Jenkins jenkins = Jenkins.load(home, (String) settings.core ?: Version.CORE)
+        if (!jenkins.clouds) {
+            jenkins.clouds.addAll(((List<String>) settings.clouds).collect { new KubernetesCloud(it) })
         }
-        ConfigurationAsCode.get().sources = options.getOrDefault('casc', [])
-        long readyAt = System.currentTimeMillis() + 1000 * number(options['starting-seconds'])
-        Controller controller = new Controller(new Accounts(new File(home, 'users.json')), readyAt)
-        HttpServer server = HttpServer.create(new InetSocketAddress('127.0.0.1', number(options.port)), 0)
+        Controller controller = new Controller(settings)
+        HttpServer server = HttpServer.create(new InetSocketAddress('127.0.0.1', (int) settings.port), 0)
+        jenkins.rootUrl = "http://127.0.0.1:$server.address.port/"
         // Scripts run beside each other on a real controller too.
         server.executor = Executors.newCachedThreadPool()
         server.createContext('/') { HttpExchange exchange -> controller.handle(exchange) }
         server.start()
-        println "ready http://127.0.0.1:$server.address.port/"
+        println "ready $jenkins.rootUrl"
     }
 
-    private static int number(List<String> values) { values ? values.last().toInteger() : 0 }
+    private Controller(Map settings) {
+        users = ((List<Map>) settings.users).collect { it as User }
+        readyAt = System.currentTimeMillis() + 1000 * (int) settings.startingSeconds
+        reloadToken = settings.reloadToken
+        casc.sources = (List<String>) settings.casc
+        casc.configure()
+    }
 
     private void handle(HttpExchange exchange) {
         try {
             Request request = new Request(exchange)
-            request.send(answer(request))
+            request.send(System.currentTimeMillis() < readyAt ? Answer.error(503, STARTING) : answer(request))
         } catch (Throwable thrown) {
             thrown.printStackTrace()
-            throw thrown
         } finally {
             exchange.close()
         }
     }
 
     private Answer answer(Request request) {
-        if (System.currentTimeMillis() < readyAt) {
-            return Answer.starting()
+        if (request.path == '/reload-configuration-as-code/') {
+            return tokenReload(request)
         }
         if (!identify(request)) {
-            return Answer.badCredentials(request.path)
+            return Answer.error(401, 'Unauthorized', ['WWW-Authenticate': 'Basic realm="Jenkins"'])
         }
-        if (request.post && !request.byToken && !crumbFits(request)) {
-            return Answer.error(403, 'No valid crumb was included in the request', request.path)
+        if (request.post && !request.byToken && request.header('Jenkins-Crumb') != crumbOf(request)) {
+            return Answer.error(403, 'No valid crumb was included in the request')
         }
-        if (request.user == null && !(request.path in ['/whoAmI/api/json', '/login'])) {
-            return Answer.login(request.path)
-        }
-        route(request)
+        request.user || request.path == '/whoAmI/api/json' ? route(request) : Answer.login(request.path)
     }
-
     /** False for a wrong password or token. Only a token goes without a session. */
     private boolean identify(Request request) {
         List<String> given = request.credentials
-        if (given != null) {
-            User user = accounts.find(given[0])
-            if (user == null || !(given[1] in [user.password, user.token])) {
-                return false
-            }
-            request.user = user
-            request.byToken = given[1] == user.token
+        request.user = given ? users.find { it.name == given[0] && given[1] in [it.password, it.token] } : null
+        request.byToken = request.user && given[1] == request.user.token
+        boolean open = request.session && request.session in sessions
+        if (!open && (!request.byToken || request.path.startsWith('/crumbIssuer/'))) {
+            sessions.add(request.newSession())
         }
-        request.session = request.cookie
-        if (!accounts.isOpen(request.session) && (!request.byToken || request.path.startsWith('/crumbIssuer/'))) {
-            request.remember(accounts.openSession())
-        }
-        true
+        !given || request.user
     }
 
-    private boolean crumbFits(Request request) {
-        String crumb = request.header('Jenkins-Crumb') ?: request.parameters['Jenkins-Crumb']
-        crumb == accounts.crumb(request.user, request.session)
+    private String crumbOf(Request request) {
+        byte[] text = [request.user?.name, request.session, salt].join(';').getBytes('UTF-8')
+        MessageDigest.getInstance('SHA-256').digest(text).encodeHex()
     }
 
     private Answer route(Request request) {
-        switch (request.path) {
-            case '/': return Answer.page('Dashboard [Jenkins]')
-            case '/login': return Answer.page('Sign in [Jenkins]')
-            case '/api/json': return Answer.json(Api.root(request))
-            case '/whoAmI/api/json': return Answer.json(Api.whoAmI(request))
-            case '/pluginManager/api/json': return Answer.json(Api.plugins(request))
-            case '/crumbIssuer/api/json': return Answer.json(Api.crumb(accounts.crumb(request.user, request.session)))
-            case '/scriptText': return script(request)
-            case '/configuration-as-code/export': return export(request)
-            default: return Answer.error(404, 'Not Found', request.path)
-        }
-    }
-
-    private static Answer script(Request request) {
-        if (!request.user.may('administer')) {
-            return Answer.denied(request.user, ADMINISTER)
-        }
+        User user = request.user
         String script = request.parameters.script
-        if (script != null && !request.post) {
-            return Answer.error(405, 'requires POST', request.path)
+        switch (request.path) {
+            case '/api/json': return Answer.json([_class: 'hudson.model.Hudson', url: Jenkins.get().rootUrl])
+            case '/whoAmI/api/json': return Answer.json([_class: 'hudson.security.WhoAmI', anonymous: !user,
+                authenticated: user as boolean, authorities: [user ? 'authenticated' : 'anonymous'], name: user?.name])
+            case '/pluginManager/api/json': return plugins(request.parameters.tree)
+            case '/crumbIssuer/api/json': return Answer.json([_class: 'hudson.security.csrf.DefaultCrumbIssuer',
+                crumb: crumbOf(request), crumbRequestField: 'Jenkins-Crumb'])
+            case '/scriptText':
+                return allowed(request, 'Administer', script != null) { Answer.text(script ? run(script) : '') }
+            case '/configuration-as-code/export': return allowed(request, 'SystemRead') { Answer.text(casc.export()) }
+            case '/configuration-as-code/apply': return allowed(request, 'Administer') { configured(request.body) }
+            case '/configuration-as-code/reload':
+                return allowed(request, cascSince('1.52') ? 'Manage' : 'Administer') { configured(null) }
+            default: return Answer.error(404, 'Not Found')
         }
-        Answer.text(script == null ? '' : ScriptConsole.run(script))
     }
 
-    /** Only the refusal is played: nothing in the project reads an export. */
-    private static Answer export(Request request) {
-        request.user.may('systemread') ? Answer.error(501, 'Not in the stand-in', request.path) : Answer.denied(request.user, SYSTEM_READ)
+    private static Answer allowed(Request request, String permission, boolean postOnly = true, Closure<Answer> action) {
+        if (!request.user.may(permission)) {
+            return Answer.page(403, '<title>Access Denied</title>', ['X-You-Are-Authenticated-As': request.user.name,
+                'X-Required-Permission': 'hudson.model.Hudson.' + permission])
+        }
+        postOnly && !request.post ? Answer.error(405, 'requires POST') : action()
+    }
+    /** With tree=plugins[a,b] only those properties, as asked. */
+    private static Answer plugins(String tree) {
+        List<String> wanted = (tree?.find(/(?<=^plugins\[)[^\[\]]+(?=\]$)/) ?: 'active,shortName,version').tokenize(',')
+        List<Map> plugins = Jenkins.get().pluginManager.plugins.collect { it.properties.subMap(wanted) }
+        Answer.json([_class: 'hudson.LocalPluginManager', plugins: plugins])
+    }
+    /** Everything a script prints, then its value, then what it threw with the root cause first, all as one text. */
+    private static String run(String script) {
+        StringWriter text = new StringWriter()
+        PrintWriter out = new PrintWriter(text)
+        CompilerConfiguration configuration = new CompilerConfiguration()
+        String[] packages = ['jenkins', 'jenkins.model', 'hudson', 'hudson.model']
+        configuration.addCompilationCustomizers(new ImportCustomizer().addStarImports(packages))
+        try {
+            Object value = new GroovyShell(new Binding(out: out), configuration).evaluate(script)
+            out.print(value == null ? '' : "Result: $value\n")
+        } catch (Throwable thrown) {
+            printCauses(out, thrown)
+        }
+        text
+    }
+    private static void printCauses(PrintWriter out, Throwable thrown) {
+        if (thrown.cause) {
+            printCauses(out, thrown.cause)
+            out.print('Caused: ')
+        }
+        out.println(thrown.cause ? thrown.toString() - ": $thrown.cause" : thrown.toString())
+        thrown.stackTrace.each { out.println("\tat $it") }
+    }
+
+    private static boolean cascSince(String version) {
+        Jenkins.get().pluginManager.getPlugin('configuration-as-code').versionNumber >= new VersionNumber(version)
+    }
+    /** What a failure says was not recorded, nor what a reload says: here its message, and nothing. */
+    private Answer configured(String yaml) {
+        try {
+            casc.configure(yaml)
+            Answer.text('')
+        } catch (Exception failure) {
+            Answer.text(failure.toString(), 500)
+        }
+    }
+    /** No login and no crumb: the token is enough. */
+    private Answer tokenReload(Request request) {
+        if (!request.post || !reloadToken || request.parameters['casc-reload-token'] != reloadToken) {
+            return Answer.error(request.post ? reloadToken ? 401 : 404 : 405, 'not reloaded')
+        }
+        Answer answer = configured(null)
+        answer.status == 500 && cascSince('2099') ? Answer.json([status: 'error', message: answer.body]) : answer
     }
 }

@@ -1,92 +1,76 @@
-// The small values that clouds and templates hold.
+// Containers, the small values that clouds and templates hold, and agents. The order of fields is that in config.xml.
 package org.csanchez.jenkins.plugins.kubernetes
 
-import groovy.transform.EqualsAndHashCode
-import org.csanchez.jenkins.plugins.kubernetes.model.KeyValueEnvVar
-import standin.Only
-
+@EqualsAndHashCode(includeFields = true) class ContainerTemplate implements Serializable {
+    static final String DEFAULT_WORKING_DIR = '/home/jenkins/agent'
+    String name, image
+    boolean privileged
+    @LongAsText private Long runAsUser, runAsGroup
+    boolean alwaysPullImage
+    @FixEmpty String workingDir, command, args
+    boolean ttyEnabled
+    @FixEmpty String resourceRequestCpu, resourceRequestMemory, resourceRequestEphemeralStorage
+    @FixEmpty String resourceLimitCpu, resourceLimitMemory, resourceLimitEphemeralStorage, shell
+    private final List<TemplateEnvVar> envVars = []
+    List<PortMapping> ports = []
+    ContainerLivenessProbe livenessProbe
+    ContainerTemplate(String name, String image, String command, String args) {
+        this(name, image)
+        this.command = command
+        this.args = args
+    }
+    @DataBound ContainerTemplate(String name, String image) { command = args = Version.OLDER ? null : '' }
+    ContainerTemplate(String image) { this(null, image) }
+    ContainerTemplate(ContainerTemplate from) { XStream2.copy(from, this) }
+    String getDisplayName() { 'Container Pod Template' }
+    Map<String, Object> getAsArgs() { [name: name, shell: shell].findAll { it.key == 'name' || it.value } }
+    List<PortMapping> getPorts() { ports ?: [] }
+    List<TemplateEnvVar> getEnvVars() { envVars ?: [] }
+    /** Adds, as the plugin's own setter does. */
+    void setEnvVars(List<TemplateEnvVar> values) { envVars.addAll(values) }
+}
 /** Equal when the keys are: the plugin merges annotations by key. */
-@EqualsAndHashCode(includes = 'key')
-class PodAnnotation implements Serializable {
-    String key
-    String value
-
-    PodAnnotation(String key, String value) {
-        this.key = key
-        this.value = value
-    }
-
-    @Override String toString() { "PodAnnotation{key='$key', value='$value'}" }
+@EqualsAndHashCode(includes = 'key') class PodAnnotation implements Serializable {
+    @DataBound PodAnnotation(String key, String value) { }
 }
-
-@EqualsAndHashCode
-class PodImagePullSecret implements Serializable {
-    String name
-
-    PodImagePullSecret(String name) { this.name = name }
-    @Override String toString() { "PodImagePullSecret{name='$name'}" }
+@EqualsAndHashCode class PodImagePullSecret implements Serializable {
+    @DataBound PodImagePullSecret(String name) { }
 }
-
-@EqualsAndHashCode
-class PodLabel implements Serializable {
-    String key
-    String value
-
-    PodLabel(String key, String value) {
-        this.key = key
-        this.value = value
-    }
-
+@EqualsAndHashCode class PodLabel implements Serializable {
+    @DataBound PodLabel(String key, String value) { }
     @Override String toString() { "PodLabel($key = \"$value\")" }
 }
-
-class ContainerEnvVar extends KeyValueEnvVar {
-    ContainerEnvVar(String key, String value) { super(key, value) }
-}
-
-class PodEnvVar extends KeyValueEnvVar {
-    PodEnvVar(String key, String value) { super(key, value) }
-}
-
-@EqualsAndHashCode
-class PortMapping implements Serializable {
-    String name
-    Integer containerPort
+@InheritConstructors(constructorAnnotations = true) class ContainerEnvVar extends KeyValueEnvVar { }
+@InheritConstructors(constructorAnnotations = true) class PodEnvVar extends KeyValueEnvVar { }
+@EqualsAndHashCode class PortMapping implements Serializable {
     Integer hostPort
-
-    PortMapping(String name, Integer containerPort, Integer hostPort = null) {
-        this.name = name
-        this.containerPort = containerPort
+    @DataBound PortMapping(String name, Integer containerPort) { }
+    PortMapping(String name, Integer containerPort, Integer hostPort) {
+        this(name, containerPort)
         this.hostPort = hostPort
     }
 }
-
-@EqualsAndHashCode
-class ContainerLivenessProbe implements Serializable {
-    String execArgs
-    int timeoutSeconds
-    int initialDelaySeconds
-    int failureThreshold
-    int periodSeconds
-    int successThreshold
-
-    ContainerLivenessProbe(String execArgs, int timeoutSeconds, int initialDelaySeconds,
-                           int failureThreshold, int periodSeconds, int successThreshold) {
-        this.execArgs = execArgs
-        this.timeoutSeconds = timeoutSeconds
-        this.initialDelaySeconds = initialDelaySeconds
-        this.failureThreshold = failureThreshold
-        this.periodSeconds = periodSeconds
-        this.successThreshold = successThreshold
-    }
+@EqualsAndHashCode class ContainerLivenessProbe implements Serializable {
+    @DataBound ContainerLivenessProbe(String execArgs, int timeoutSeconds, int initialDelaySeconds,
+                                                 int failureThreshold, int periodSeconds, int successThreshold) { }
 }
-
-/** Tool locations: always empty here. */
-class PodTemplateToolLocation extends ArrayList<Object> { }
-
-@EqualsAndHashCode
-@Only('4238')
-class GarbageCollection implements Serializable {
+@Only('4238') @EqualsAndHashCode class GarbageCollection implements Serializable {
     String namespaces
     int timeout = 300
+}
+/** Tool locations: always empty here. */
+class PodTemplateToolLocation extends ArrayList<Object> { }
+/** Whoever runs an agent keeps it below HOME/nodes/NAME, with a file `busy` beside it while a build holds it. */
+class KubernetesSlave extends Node {
+    final String cloudName, templateId
+    KubernetesSlave(String name, PodTemplate template, String nodeDescription, String cloudName, String labels) {
+        super(name, nodeDescription, template.remoteFs, template.nodeUsageMode, labels)
+        this.cloudName = cloudName
+        templateId = template.id
+    }
+    PodTemplate getTemplate() {
+        PodTemplate found = Jenkins.get().getCloud(cloudName)?.getTemplateById(templateId)
+        if (!found) { throw new IllegalStateException('Unable to resolve pod template from id') }
+        found
+    }
 }

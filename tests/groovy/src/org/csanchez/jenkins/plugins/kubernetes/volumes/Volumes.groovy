@@ -1,114 +1,34 @@
-// Volumes of a pod template. As in the plugin most of them are set by constructor and never change;
-// they are compared by nothing but identity.
+// Volumes of a pod template. As in the plugin most never change, and only identity compares them.
 package org.csanchez.jenkins.plugins.kubernetes.volumes
 
-import standin.Only
-
-abstract class PodVolume implements Serializable {
-    abstract String getMountPath()
-}
-
+abstract class PodVolume implements Serializable { abstract String getMountPath() }
 class ConfigMapVolume extends PodVolume {
-    @Only('4238')
-    String subPath
-    final String mountPath
-    final String configMapName
-    final Boolean optional
-
-    ConfigMapVolume(String mountPath, String configMapName, Boolean optional) {
-        this.mountPath = mountPath
-        this.configMapName = configMapName
-        this.optional = optional
-    }
+    @Only('4238') String subPath
+    @DataBound ConfigMapVolume(final String mountPath, final String configMapName, final Boolean optional) { }
 }
-
 class EmptyDirVolume extends PodVolume {
-    final String mountPath
-    private Boolean memory
-
-    EmptyDirVolume(String mountPath, Boolean memory) {
-        this.mountPath = mountPath
-        this.memory = memory
-    }
-
-    Boolean getMemory() { memory != null && memory }
+    @DataBound EmptyDirVolume(final String mountPath, final Boolean memory) { }
+    Boolean getMemory() { memory ?: false }
     String getMedium() { getMemory() ? 'Memory' : '' }
 }
-
 class HostPathVolume extends PodVolume {
     final String mountPath
-    final String hostPath
-    @Only('4238')
-    final Boolean readOnly
-
-    @Only('1.29')
-    HostPathVolume(String hostPath, String mountPath) {
-        this.hostPath = hostPath
-        this.mountPath = mountPath
-    }
-
-    @Only('4238')
-    HostPathVolume(String hostPath, String mountPath, Boolean readOnly) {
-        this.hostPath = hostPath
-        this.mountPath = mountPath
-        this.readOnly = readOnly
-    }
+    @Only('1.29') @DataBound HostPathVolume(final String hostPath, String mountPath) { }
+    @Only('4238') @DataBound HostPathVolume(final String hostPath, String mountPath, final Boolean readOnly) { }
 }
-
 class NfsVolume extends PodVolume {
-    final String mountPath
-    final String serverAddress
-    final String serverPath
-    final Boolean readOnly
-
-    NfsVolume(String serverAddress, String serverPath, Boolean readOnly, String mountPath) {
-        this.serverAddress = serverAddress
-        this.serverPath = serverPath
-        this.readOnly = readOnly
-        this.mountPath = mountPath
-    }
+    final String mountPath, serverAddress, serverPath
+    @DataBound NfsVolume(String serverAddress, String serverPath, final Boolean readOnly, String mountPath) { }
 }
-
 class PersistentVolumeClaim extends PodVolume {
-    final String mountPath
-    final String claimName
-    final Boolean readOnly
-
-    PersistentVolumeClaim(String mountPath, String claimName, Boolean readOnly) {
-        this.mountPath = mountPath
-        this.claimName = claimName
-        this.readOnly = readOnly
-    }
+    @DataBound PersistentVolumeClaim(final String mountPath, final String claimName, final Boolean readOnly) { }
 }
-
 class SecretVolume extends PodVolume {
-    final String mountPath
-    final String secretName
-    final String defaultMode
-    final Boolean optional
-
-    SecretVolume(String mountPath, String secretName, String defaultMode, Boolean optional) {
-        this.mountPath = mountPath
-        this.secretName = secretName
-        this.defaultMode = defaultMode
-        this.optional = optional
-    }
-
+    final String mountPath, secretName, defaultMode
+    @DataBound SecretVolume(String mountPath, String secretName, String defaultMode, final Boolean optional) { }
     SecretVolume(String mountPath, String secretName) { this(mountPath, secretName, null, false) }
 }
-
-@Only('4238')
-class DynamicPVCVolume extends PodVolume {
-    String storageClassName
-    String requestsSize
-    String accessModes
-    String mountPath
-}
-
-@Only('4238')
-class GenericEphemeralVolume extends PodVolume {
-    String storageClassName
-    String requestsSize
-    String accessModes
-    String mountPath
+@Only('4238') class DynamicPVCVolume extends PodVolume { String storageClassName, requestsSize, accessModes, mountPath }
+@Only('4238') class GenericEphemeralVolume extends PodVolume {
+    String storageClassName, requestsSize, accessModes, mountPath
 }
