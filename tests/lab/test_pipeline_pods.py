@@ -62,6 +62,7 @@ def pods(lab: Lab, home: Path, repository: Path) -> PipelineResult:
     """One build for all rows; its last lines fail on purpose, with two agents up."""
     text = (FIXTURES / "pods.jenkinsfile").read_text(encoding="utf-8")
     jenkinsfile = home / "pods.jenkinsfile"
+    text = text.replace("AGENT_IMAGE", lab.settings["LAB_AGENT_IMAGE"])
     jenkinsfile.write_text(text.replace("NAMESPACE", lab.settings["LAB_NAMESPACE"]), encoding="utf-8")
     return run_pipeline(jenkinsfile, home, FIXTURES / "library", repository, kubeconfig=lab.kubeconfig, job="rows")
 
@@ -78,7 +79,7 @@ EXIT_3 = "hudson.AbortException: script returned exit code 3"
 ROWS = {
     "in node": rf"({NODE})\|\1 kaniko\|{WORKSPACE}\|null\|null",
     "in container": rf"({NODE})\|\1 kaniko\|{WORKSPACE}\|null\|kaniko",
-    "in podTemplate": rf"rows-1-(\w{{5}})(-\w{{5}}){{2}}\|.*rows_1-\1.*\|{WORKSPACE}\|rows_1-\1\|null",
+    "in podTemplate": rf"(rows-1-(\w{{5}})(?:-\w{{5}}){{2}})\|\1 rows_1-\2\|{WORKSPACE}\|rows_1-\2\|null",
     "GIT_BRANCH": "origin/main",
     "exit code": EXIT_3,
     "container exit code": EXIT_3,
@@ -98,6 +99,9 @@ ROWS = {
     rf"container nope is not valid for pod {NODE}",
     "deleteDir": "false",
     "unstash": "Grüße",
+    "nested": rf"(inner(?:-\w{{5}}){{2}})\|\1 rows_1-\w{{5}}\|{WORKSPACE}\|rows_1-\w{{5}}\|null",
+    "inherited": r"bc /ca/ca.crt /cache [1-9]\d+",
+    "unknown property": r"groovy.lang.MissingPropertyException: No such property: imagee for class: \S+ .*",
 }
 
 
@@ -132,9 +136,9 @@ def test_the_plugin_completes_the_pod(pods: PipelineResult) -> None:
 
 
 def test_a_failed_build_leaves_no_pod(lab: Lab, pods: PipelineResult, home: Path) -> None:
-    assert pods.log.count("Created Pod: ") == 4
+    assert pods.log.count("Created Pod: ") == 5
     assert "ERROR: script returned exit code 5\nFinished: FAILURE\n" in pods.log
-    assert not lab.living_pods("runner-test-", "rows-")
+    assert not lab.living_pods("runner-test-", "rows-", "inner-")
     assert not list((home / "nodes").iterdir())
 
 

@@ -1,179 +1,187 @@
 package pipeline
 
 import io.fabric8.kubernetes.client.utils.Serialization
-import org.csanchez.jenkins.plugins.kubernetes.ContainerTemplate
-import org.csanchez.jenkins.plugins.kubernetes.KubernetesCloud
-import org.csanchez.jenkins.plugins.kubernetes.PodTemplate
-import org.csanchez.jenkins.plugins.kubernetes.model.SecretEnvVar
-import org.csanchez.jenkins.plugins.kubernetes.model.TemplateEnvVar
-import org.csanchez.jenkins.plugins.kubernetes.pod.yaml.Merge
+import java.lang.reflect.Modifier
+import org.csanchez.jenkins.plugins.kubernetes.*
 
 /**
- * The pod the plugin makes of a template: its YAML, the template's fields over it, then the agent.
- *
- * Manifests are plain maps here, so a field of the YAML that nobody knows passes through as it does in the plugin.
+ * The pod the plugin makes: of a template and its parents one template, of its YAML and its fields one manifest, then
+ * what an agent needs. Templates and manifests are plain maps here, so fields that nobody knows pass through.
  */
 class AgentPod {
     static final String AGENT = 'jnlp'
-    static final String DIRECTORY = '/home/jenkins/agent'
-    private static final String AGENT_IMAGE = 'jenkins/inbound-agent:4.3-4'
-    private static final String WORKSPACE_VOLUME = 'workspace-volume'
+    private static final String DIRECTORY = '/home/jenkins/agent'
+    private static final String WORKSPACE = 'workspace-volume'
+    private static final String SECRET = 'x' * 64
+    private static final List<String> NOT_INHERITED = ['name', 'label', 'podRetention', 'terminationGracePeriodSeconds']
+    /** Of two manifests the plugin takes the lower one and only this of the upper one; the rest of that is lost. */
+    private static final List<String> CARRIED = [
+        'nodeSelector', 'serviceAccount', 'serviceAccountName', 'schedulerName', 'activeDeadlineSeconds', 'hostNetwork',
+        'shareProcessNamespace', 'volumes', 'tolerations', 'imagePullSecrets', 'containers', 'initContainers']
 
     private final KubernetesCloud cloud
-    /** Parents first: what comes later wins. */
-    private final List<PodTemplate> chain
+    private final Map template
     private final String name
+    private final List<Map> variables
+    private final List<Map> mounts
     final Map<String, Object> manifest
 
-    AgentPod(KubernetesCloud cloud, PodTemplate template, String name) {
+    AgentPod(KubernetesCloud cloud, Map given, String name) {
         this.cloud = cloud
         this.name = name
-        chain = parents(template) + template
-        manifest = merge([apiVersion: 'v1', kind: 'Pod', metadata: [:], spec: [containers: []]], yaml())
-        addMetadata()
-        addContainers()
-        addWorkspace()
-        addSpec()
-        manifest.spec.containers.sort { it.name }
-    }
-
-    private List<PodTemplate> parents(PodTemplate template) {
-        List<String> names = (template.inheritFrom ?: cloud.defaultsProviderTemplate ?: '').tokenize()
-        return names.collect { String parent -> cloud.templates.find { it.name == parent } }.findAll { it && it != template }
-    }
-
-    private Object last(String field) { chain.reverse().findResult { it[field] ?: null } }
-
-    private List all(String field) { chain.collectMany { it[field] ?: [] } }
-
-    private Map yaml() {
-        List<Map> documents = chain.collect { it.yaml }.findAll().collect { Serialization.unmarshal((String) it, Map) }
-        if (!documents) {
-            return [:]
+        template = [yamls: [], volumes: [], envVars: [], containers: [], imagePullSecrets: [], annotations: []] + given
+        variables = template.envVars.collect { variable(it) }
+        mounts = template.volumes.withIndex().collect { volume, int i ->
+            [name: "volume-$i".toString(), mountPath: new File(volume.mountPath).path,
+             readOnly: volume.hostPath && volume.readOnly as boolean] + set(subPath: volume.subPath)
         }
-        return chain.last().yamlMergeStrategy instanceof Merge ? documents.inject { a, b -> merge(a, b) } : documents.last()
+        List<String> yamls = template.yamlMergeStrategy?.kind == 'Merge' ? template.yamls : template.yamls.takeRight(1)
+        List<Map> pods = yamls.collect { Serialization.unmarshal(it, Map) ?: [:] } + fields()
+        Map base = [apiVersion: 'v1', kind: 'Pod', metadata: [name: name], spec: [:]]
+        manifest = pods.inject(base) { below, above -> merge(below, below.spec ? carried(above) : above) }
+        manifest.metadata.namespace = manifest.metadata.namespace ?: template.namespace ?: cloud.namespace ?: 'default'
+        Map spec = [restartPolicy: 'Never'] + manifest.spec
+        manifest.spec = spec
+        if (!spec.nodeSelector && !spec.runtimeClassName && !spec.affinity?.nodeAffinity) {
+            spec.nodeSelector = ['kubernetes.io/os': 'linux']
+        }
+        completeAgent()
+        spec.containers.each { mountWorkspace(it) }
+        if (cloud.restrictedPssSecurityContext) {
+            (spec.containers + (spec.initContainers ?: [])).each { restrict(it) }
+        }
     }
 
-    /** Maps recursively, lists of named things by name, everything else replaced. */
-    private static Object merge(Object below, Object above) {
+    /** The template with all it inherits from parents: by name, the first one of a name, unknown names passed over. */
+    static Map unwrap(PodTemplate template, List<PodTemplate> known, String defaults = null) {
+        List<String> names = "${defaults ?: ''} ${template.inheritFrom ?: ''}".tokenize()
+        List<PodTemplate> parents = names.collect { String parent -> known.find { it.name == parent } }.findAll()
+        Map own = facts(template) - facts(new PodTemplate()) + set(
+            labelsMap: template.labelsMap, showRawYaml: template.showRawYaml ? null : false,
+            hostNetwork: template.hostNetworkSet ? template.hostNetwork : null)
+        return (parents.collect { unwrap(it, known) } + own).inject { below, above ->
+            List<String> kept = NOT_INHERITED + (below.inheritYamlMergeStrategy ? [] : ['yamlMergeStrategy'])
+            merge(below - below.subMap(kept), above) + [yamls: (below.yamls ?: []) + (above.yamls ?: [])]
+        }
+    }
+
+    /** What is set of an object of the plugin, and of those in it. */
+    private static Object facts(Object given) {
+        if (given?.class?.name?.startsWith('org.csanchez.')) {
+            Map own = given.metaClass.properties.findAll { !Modifier.isStatic(it.modifiers) }
+                .collectEntries { [(it.name): facts(it.getProperty(given))] }
+            return own.findAll { it.value || it.value == 0 } + [kind: given.class.simpleName]
+        }
+        boolean data = [CharSequence, Number, Boolean, Map].any { it.isInstance(given) }
+        return given instanceof Collection ? given.collect { facts(it) }.findAll() : data ? given : null
+    }
+
+    /** Key by key; in lists containers are merged and other things replaced, each by its mount path, key or name. */
+    private static Object merge(Object below, Object above, boolean containers = false) {
         if (below instanceof Map && above instanceof Map) {
-            Map merged = new LinkedHashMap(below)
-            above.each { key, value -> merged[key] = merged.containsKey(key) ? merge(merged[key], value) : value }
-            return merged
+            return below + above.collectEntries { key, it -> [(key): merge(below[key], it, key.endsWith('ontainers'))] }
         }
-        if (below instanceof List && above instanceof List && (below + above).every { it instanceof Map && it.name }) {
-            Map byName = below.collectEntries { [(it.name): it] }
-            above.each { byName[it.name] = byName[it.name] ? merge(byName[it.name], it) : it }
-            return byName.values().toList()
+        if (below instanceof List && above instanceof List && (below + above).every { it instanceof Map }) {
+            return join(below, above) { a, b -> containers ? merge(a, b) : b }
         }
-        return above == null ? below : above
+        return above == null || above == '' || above == [] ? below : above
     }
 
-    private void addMetadata() {
-        Map metadata = manifest.metadata
-        metadata.name = name
-        metadata.namespace = last('namespace') ?: metadata.namespace ?: cloud.namespace ?: 'default'
-        metadata.labels = (metadata.labels ?: [:]) + cloud.labels + chain.last().labelsMap
-        metadata.annotations = (metadata.annotations ?: [:]) + all('annotations').collectEntries { [(it.key): it.value] }
+    private static List<Map> join(List<Map> below, List<Map> above, Closure both = { a, b -> b }) {
+        return (below + above).groupBy { it.mountPath ?: it.name ?: it.kind ? it.key : it }.values()*.inject(both)
     }
 
-    private void addSpec() {
-        Map spec = manifest.spec
-        Map selector = (last('nodeSelector') ?: '').split(',').findAll().collectEntries { it.split('=', 2).toList()*.trim() }
-        spec.nodeSelector = ['kubernetes.io/os': 'linux'] + (spec.nodeSelector ?: [:]) + selector
-        spec.restartPolicy = spec.restartPolicy ?: 'Never'
-        spec.serviceAccountName = last('serviceAccount') ?: spec.serviceAccountName ?: spec.serviceAccount
-        spec.activeDeadlineSeconds = last('activeDeadlineSeconds') ?: spec.activeDeadlineSeconds
-        spec.terminationGracePeriodSeconds = last('terminationGracePeriodSeconds') ?: spec.terminationGracePeriodSeconds
-        spec.hostNetwork = chain.any { it.hostNetwork } ?: spec.hostNetwork
-        spec.imagePullSecrets = ((spec.imagePullSecrets ?: []) + all('imagePullSecrets').collect { [name: it.name] }).unique()
-        spec.keySet().removeAll { spec[it] == null || spec[it] == [] }
+    private static Map carried(Map pod) {
+        Map user = (pod.spec?.securityContext ?: [:]).subMap('runAsUser', 'runAsGroup')
+        return set(metadata: pod.metadata, spec: set((pod.spec ?: [:]).subMap(CARRIED) + [securityContext: user]))
     }
 
-    private void addContainers() {
-        List<Map> fromFields = all('containers').collect { ContainerTemplate it -> container(it) }
-        if (!(manifest.spec.containers + fromFields).any { it.name == AGENT }) {
-            fromFields << [name: AGENT, volumeMounts: templateMounts()]
+    /** Without what is not set. */
+    private static Map set(Map all) { all.findAll { !(it.value in [null, '', [], [:]]) } }
+
+    private Map fields() {
+        Map security = set(runAsUser: template.runAsUser?.toLong(), runAsGroup: template.runAsGroup?.toLong(),
+                           supplementalGroups: (template.supplementalGroups ?: '').tokenize(',')*.toLong())
+        List<Map> volumes = template.volumes.withIndex().collect { volume, int i -> source("volume-$i", volume) }
+        List<List<String>> selectors = (template.nodeSelector ?: '').split(',')*.split('=')*.toList()
+        Map spec = set(
+            serviceAccountName: template.serviceAccount, schedulerName: template.schedulerName,
+            hostNetwork: template.hostNetwork, activeDeadlineSeconds: template.activeDeadlineSeconds,
+            terminationGracePeriodSeconds: template.terminationGracePeriodSeconds, securityContext: security,
+            nodeSelector: selectors.findAll { it.size() == 2 }.collectEntries(),
+            imagePullSecrets: template.imagePullSecrets*.subMap('name'),
+            volumes: volumes + source(WORKSPACE, template.workspaceVolume ?: [kind: 'EmptyDirWorkspaceVolume']),
+            containers: template.containers.collect { container(it) })
+        Map annotations = template.annotations.collectEntries { [(it.key): it.value] }
+        return [metadata: set(labels: cloud.labels + template.labelsMap, annotations: annotations), spec: spec]
+    }
+
+    private Map container(Map from) {
+        Map user = set(runAsUser: from.runAsUser?.toLong(), runAsGroup: from.runAsGroup?.toLong())
+        Map probe = from.livenessProbe?.findAll { it.value instanceof Integer }
+        Map resources = [requests: 'resourceRequest', limits: 'resourceLimit'].collectEntries { kind, property ->
+            [(kind): set(cpu: from[property + 'Cpu'], memory: from[property + 'Memory'],
+                         'ephemeral-storage': from[property + 'EphemeralStorage'])]
         }
-        manifest.spec.containers = merge(manifest.spec.containers, fromFields)
-        manifest.spec.volumes = (manifest.spec.volumes ?: []) + templateVolumes()
-        Map agent = manifest.spec.containers.find { it.name == AGENT }
-        agent.image = agent.image ?: AGENT_IMAGE
-        agent.workingDir = agent.workingDir ?: DIRECTORY
-        agent.resources = agent.resources ?: [requests: [cpu: '100m', memory: '256Mi']]
-        agent.env = merge(agent.env ?: [], agentEnvironment(agent.workingDir))
+        String args = from.args?.replace('${computer.jnlpmac}', SECRET)?.replace('${computer.name}', name)
+        return set(
+            name: from.name, image: from.image, imagePullPolicy: from.alwaysPullImage ? 'Always' : 'IfNotPresent',
+            command: words(from.command), args: words(args), workingDir: from.workingDir, tty: from.ttyEnabled ?: false,
+            env: join(variables, from.envVars.collect { variable(it) }), volumeMounts: mounts,
+            ports: from.ports*.subMap('name', 'containerPort', 'hostPort'),
+            livenessProbe: probe ? probe + [exec: [command: words(from.livenessProbe.execArgs)]] : null,
+            securityContext: user || from.privileged ? user + [privileged: from.privileged ?: false] : null
+        ) + [resources: set(resources)]
     }
 
-    private List<Map> agentEnvironment(String directory) {
-        Map variables = [JENKINS_SECRET: 'x' * 64, JENKINS_NAME: name, JENKINS_AGENT_NAME: name,
-                         JENKINS_AGENT_WORKDIR: directory, JENKINS_URL: cloud.jenkinsUrl ?: 'http://jenkins.invalid/']
-        return variables.collect { [name: it.key, value: it.value] }
+    /** Blanks divide, double quotes hold together; nothing else is as in a shell. */
+    private static List<String> words(String text) { (text ?: '').findAll(/[^"\s]\S*|".+?"/)*.replace('"', '') }
+
+    private static Map variable(Map it) {
+        Map source = [secretKeyRef: set(name: it.secretName, key: it.secretKey, optional: it.optional)]
+        return [name: it.key] + (it.kind == 'SecretEnvVar' ? [valueFrom: source] : [value: it.value ?: ''])
     }
 
-    private Map container(ContainerTemplate template) {
-        Map container = [name: template.name, image: template.image, workingDir: template.workingDir ?: DIRECTORY,
-                         tty: template.ttyEnabled, command: words(template.command), args: words(template.args),
-                         env: (all('envVars') + template.envVars).collect { TemplateEnvVar it -> variable(it) },
-                         volumeMounts: templateMounts(), resources: resources(template),
-                         imagePullPolicy: template.alwaysPullImage ? 'Always' : 'IfNotPresent']
-        if (template.privileged) {
-            container.securityContext = [privileged: true]
+    private static Map source(String name, Map volume) {
+        String kind = volume.kind - ~/(Workspace)?Volume$/
+        Map sources = [
+            Secret: [secret: volume.subMap('secretName', 'optional') + [defaultMode: volume.defaultMode?.toInteger()]],
+            ConfigMap: [configMap: [name: volume.configMapName, optional: volume.optional]],
+            EmptyDir: [emptyDir: [medium: volume.medium]], HostPath: [hostPath: [path: volume.hostPath]],
+            Nfs: [nfs: [server: volume.serverAddress, path: volume.serverPath, readOnly: volume.readOnly]],
+            PersistentVolumeClaim: [persistentVolumeClaim: volume.subMap('claimName', 'readOnly')]]
+        if (!sources[kind]) {
+            throw new UnsupportedOperationException("the runner does not play $volume.kind")
         }
-        return container.findAll { it.value != null && it.value != [] && it.value != [:] }
+        return [name: name] + sources[kind].collectEntries { [(it.key): set(it.value)] }
     }
 
-    private static List<String> words(String text) {
-        return text ? (text =~ /"[^"]*"|\S+/).collect { it.toString().replace('"', '') } : null
-    }
-
-    private static Map resources(ContainerTemplate t) {
-        Map requests = [cpu: t.resourceRequestCpu, memory: t.resourceRequestMemory,
-                        'ephemeral-storage': t.resourceRequestEphemeralStorage].findAll { it.value }
-        Map limits = [cpu: t.resourceLimitCpu, memory: t.resourceLimitMemory,
-                      'ephemeral-storage': t.resourceLimitEphemeralStorage].findAll { it.value }
-        return [requests: requests, limits: limits].findAll { it.value }
-    }
-
-    private static Map variable(TemplateEnvVar variable) {
-        if (variable instanceof SecretEnvVar) {
-            Map key = [name: variable.secretName, key: variable.secretKey, optional: variable.optional]
-            return [name: variable.key, valueFrom: [secretKeyRef: key.findAll { it.value != null }]]
+    /** The fields' volumes are mounted in the fields' containers and in a default agent, not in the YAML's own. */
+    private void completeAgent() {
+        List<Map> containers = manifest.spec.containers = manifest.spec.containers ?: []
+        if (!containers.any { it.name == AGENT }) {
+            containers << [name: AGENT, volumeMounts: mounts]
         }
-        return [name: variable.key, value: variable.value ?: '']
+        Map agent = containers.find { it.name == AGENT }
+        containers.findAll { agent.workingDir && !it.workingDir }.each { it.workingDir = agent.workingDir }
+        String registry = cloud.jnlpregistry ? (cloud.jnlpregistry - ~'/$') + '/' : ''
+        agent.image = agent.image ?: registry + 'jenkins/inbound-agent:4.3-4'
+        agent.resources = agent.resources == null ? [requests: [cpu: '100m', memory: '256Mi']] : agent.resources
+        Map own = set(
+            JENKINS_SECRET: SECRET, JENKINS_NAME: name, JENKINS_AGENT_NAME: name, JENKINS_TUNNEL: cloud.jenkinsTunnel,
+            JENKINS_AGENT_WORKDIR: agent.workingDir ?: DIRECTORY, JENKINS_WEB_SOCKET: cloud.webSocket ? 'true' : null,
+            JENKINS_URL: ((cloud.jenkinsUrl ?: 'http://jenkins.invalid') - ~'/$') + '/')
+        agent.env = join(own.collect { [name: it.key, value: it.value] } + variables, agent.env ?: [])
     }
 
-    /** The template's own volumes reach its own containers and a default agent, not those of the YAML. */
-    private List<Map> templateMounts() {
-        List<Map> mounts = []
-        all('volumes').eachWithIndex { volume, int i -> mounts << [name: "volume-$i".toString(), mountPath: volume.mountPath] }
-        return mounts
+    /** Where nothing else is mounted already. */
+    private static void mountWorkspace(Map container) {
+        Map own = [name: WORKSPACE, mountPath: container.workingDir ?: DIRECTORY, readOnly: false]
+        container.volumeMounts = join([own], container.volumeMounts ?: [])
     }
 
-    private List<Map> templateVolumes() {
-        List<Map> volumes = []
-        all('volumes').eachWithIndex { volume, int i -> volumes << [name: "volume-$i".toString()] + source(volume) }
-        return volumes
-    }
-
-    private static Map source(Object volume) {
-        switch (volume.class.simpleName) {
-            case 'SecretVolume': return [secret: [secretName: volume.secretName, optional: volume.optional]]
-            case 'ConfigMapVolume': return [configMap: [name: volume.configMapName, optional: volume.optional]]
-            case ~/EmptyDir.*/: return [emptyDir: volume.memory ? [medium: 'Memory'] : [:]]
-            case ~/HostPath.*/: return [hostPath: [path: volume.hostPath]]
-            case ~/PersistentVolumeClaim.*/: return [persistentVolumeClaim: [claimName: volume.claimName]]
-            default: throw new UnsupportedOperationException("${volume.class.simpleName} is not known to this runner")
-        }
-    }
-
-    private void addWorkspace() {
-        manifest.spec.volumes << [name: WORKSPACE_VOLUME] + source(chain.last().workspaceVolume)
-        manifest.spec.containers.each { Map container ->
-            String path = container.workingDir ?: DIRECTORY
-            List<Map> mounts = container.volumeMounts ?: []
-            if (!mounts.any { it.mountPath == path }) {
-                container.volumeMounts = mounts + [[name: WORKSPACE_VOLUME, mountPath: path, readOnly: false]]
-            }
-        }
+    private static void restrict(Map container) {
+        container.securityContext = [allowPrivilegeEscalation: false, runAsNonRoot: true, capabilities: [drop: ['ALL']],
+                                     seccompProfile: [type: 'RuntimeDefault']] + (container.securityContext ?: [:])
     }
 }
