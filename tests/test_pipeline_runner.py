@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from tests.support.pipeline import PipelineResult, call_vectors, run_pipeline, s
 
 FIXTURES = Path(__file__).parent / "fixtures" / "pipeline"
 LIBRARY = FIXTURES / "library"
+ROOT = Path(__file__).parent.parent
+CREDENTIALS = {
+    "registry": {"type": "usernamePassword", "username": "ann", "password": "s3cret"},
+    "token": {"type": "string", "secret": "first-line\nsecond-line"},
+    "config": {"type": "file", "name": "config.json", "content": "{}"},
+}
 CONFIG = """<?xml version='1.1' encoding='UTF-8'?>
 <hudson><clouds><org.csanchez.jenkins.plugins.kubernetes.KubernetesCloud><name>kubernetes</name><templates>
 <org.csanchez.jenkins.plugins.kubernetes.PodTemplate><id>t</id><name>kaniko</name><label>kaniko</label>
@@ -29,9 +36,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     home = tmp_path_factory.mktemp("home")
     (home / "config.xml").write_text(CONFIG, encoding="utf-8")
 
-    def run_fixture(name: str) -> PipelineResult:
-        jenkinsfile = FIXTURES / f"{name}.jenkinsfile"
-        return run_pipeline(jenkinsfile, home, LIBRARY, env={"GIVEN": "x=y é"}, library_name="runner-test", timeout=60)
+    (home / "credentials.json").write_text(json.dumps(CREDENTIALS), encoding="utf-8")
+    given = ["--credentials", str(home / "credentials.json"), "--param", "WHO=a=b"]
+
+    def run_fixture(name: str, library_name: str = "runner-test", more: Sequence[str] = ()) -> PipelineResult:
+        return run_pipeline(
+            FIXTURES / f"{name}.jenkinsfile",
+            home,
+            LIBRARY,
+            env={"GIVEN": "x=y é"},
+            library_name=library_name,
+            timeout=60,
+            more=[*given, *more],
+        )
 
     return run_fixture
 
@@ -41,18 +58,22 @@ def engine(run: Run) -> PipelineResult:
     return run("engine")
 
 
+INTERRUPTED = "org.jenkinsci.plugins.workflow.steps.FlowInterruptedException: null"
+NO_NODE = (
+    "org.jenkinsci.plugins.workflow.steps.MissingContextVariableException: "
+    "Required context class hudson.FilePath is missing / "
+    "Perhaps you forgot to surround the code with a step that provides this, such as: node"
+)
 # "name: value" lines of engine.jenkinsfile. A value that ends in "…" is a beginning.
 ROWS = [
     "env outside a node: [null, null, null, null, null, null]",
     "identity: demo 1 jenkins-demo-1 x=y é",
     "withEnv: wrïtten a:b",
     "after withEnv: null",
-    "sh outside: org.jenkinsci.plugins.workflow.steps.MissingContextVariableException: "
-    "Required context class hudson.FilePath is missing / "
-    "Perhaps you forgot to surround the code with a step that provides this, such as: node",
+    f"sh outside: {NO_NODE}",
     "container outside: org.jenkinsci.plugins.workflow.steps.MissingContextVariableException: "
     "Required context class hudson.model.Node is missing / …",
-    "unknown step: java.lang.NoSuchMethodError: No such DSL method 'nope' found among steps [catchError, …",
+    "unknown step: java.lang.NoSuchMethodError: No such DSL method 'nope' found among steps [archiveArtifacts, …",
     "unknown parameter: java.lang.IllegalArgumentException: Unknown parameter(s) found for step 'echo': colour",
     "map: abc",
     "unknown argument: abc",
@@ -69,11 +90,112 @@ ROWS = [
     "retry: 2",
     "parallel: [a:A, b:B] wrïtten b",
     "failFast: hudson.AbortException: bad",
-    "timeout: org.jenkinsci.plugins.workflow.steps.FlowInterruptedException: null",
+    f"timeout: {INTERRUPTED}",
     "iterators: [x, y, kv, n]",
     "currentBuild: 1 #1 described null SUCCESS",
+    "after warnError: UNSTABLE",
+    "after buildResult SUCCESS: UNSTABLE",
     "after catchError: FAILURE",
+    "params: a=b a=b a=b null",
+    "println: in the script",
+    "println in a closure: too",
+    "not played: java.lang.UnsupportedOperationException: the pipeline runner does not play the step 'input'",
+    "utility step: java.lang.NoSuchMethodError: No such DSL method 'readJSON' found among steps [archiveArtifacts, …",
+    "rawBuild: org.jenkinsci.plugins.scriptsecurity.sandbox.RejectedAccessException: Scripts not permitted to use "
+    "method org.jenkinsci.plugins.workflow.support.steps.build.RunWrapper getRawBuild",
+    "result: java.lang.IllegalArgumentException: No such result: FINE",
+    "retry with conditions: hudson.AbortException: once 1",
+    f"retry and a timeout: {INTERRUPTED} 1",
+    f"silence: {INTERRUPTED}",
+    "inner timeout: went on",
+    f"outer timeout: {INTERRUPTED}",
+    f"not caught: {INTERRUPTED}",
+    "bound: ann 6 22",
+    "masked: ****, ****",
+    "both: **** ann/**** 10",
+    "unbound: [null, null, null]",
+    "no credential: org.jenkinsci.plugins.credentialsbinding.impl.CredentialNotFoundException: "
+    "Could not find credentials entry with ID 'x'",
+    "wrong type: org.jenkinsci.plugins.credentialsbinding.impl.CredentialNotFoundException: "
+    "Credentials 'registry' is of type 'usernamePassword' where 'string' was expected",
+    f"file outside: {NO_NODE}",
+    f"archive outside: {NO_NODE}",
 ]
+
+
+# "name: value" lines of sandbox.jenkinsfile: what works, and what is refused with which signature.
+SANDBOX = {
+    "getClass": "java.lang.Exception String",
+    "values": "[2, 07, 5, 1.5, b, 004]",
+    "collections": "[a1, b2, 1, 2, 3, 1, 2, 1, 3]",
+    "regex": "1truea-b",
+    "time": "121",
+    "uuid": "36",
+    "json": "[1]",
+    "own class": "8",
+    "own exception": "mine",
+    "non-CPS": "[Aa, Cc]",
+    "closures": "10",
+    "binding": "false",
+    "steps": "true",
+    "pure library": "WORD",
+    "Jenkins": "staticMethod jenkins.model.Jenkins get",
+    "Jenkins in NonCPS": "staticMethod jenkins.model.Jenkins get",
+    "getenv": "staticMethod java.lang.System getenv java.lang.String",
+    "out": "staticField java.lang.System out",
+    "exit": "staticMethod java.lang.System exit int",
+    "Runtime": "staticMethod java.lang.Runtime getRuntime",
+    "Thread": "staticMethod java.lang.Thread sleep long",
+    "File": "new java.io.File java.lang.String",
+    "as File": "new java.io.File java.lang.String",
+    "Files": "staticMethod java.nio.file.Files exists java.nio.file.Path java.nio.file.LinkOption[]",
+    "Paths": "staticMethod java.nio.file.Paths get java.lang.String java.lang.String[]",
+    "URL": "new java.net.URL java.lang.String",
+    "toURL": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods toURL java.lang.String",
+    "ProcessBuilder": "new java.lang.ProcessBuilder java.lang.String[]",
+    "execute": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods execute java.lang.String",
+    "execute a list": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods execute java.util.List",
+    "reflection": "method java.lang.Class getDeclaredMethods",
+    "forName": "staticMethod java.lang.Class forName java.lang.String",
+    "class loader": "method java.lang.Class getClassLoader",
+    "GroovyShell": "new groovy.lang.GroovyShell",
+    "Eval": "staticMethod groovy.util.Eval me java.lang.String",
+    "evaluate": "method groovy.lang.Script evaluate java.lang.String",
+    "metaClass": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods getMetaClass java.lang.Object",
+    "own metaClass": "method groovy.lang.GroovyObject getMetaClass",
+    "metaClass of env": "method groovy.lang.GroovyObject getMetaClass",
+    "rawBuild": "method org.jenkinsci.plugins.workflow.support.steps.build.RunWrapper getRawBuild",
+    "RuntimeException": "new java.lang.RuntimeException java.lang.String",
+    "runner": "staticMethod pipeline.Build getCurrent",
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox(run: Run) -> PipelineResult:
+    return run("sandbox")
+
+
+@pytest.fixture(scope="module")
+def untrusted(run: Run) -> PipelineResult:
+    """The same Jenkinsfile with the library of a folder."""
+    return run("sandbox", "unused", ["--untrusted-library", f"runner-test={LIBRARY}"])
+
+
+@pytest.mark.parametrize("name", SANDBOX)
+def test_sandbox(sandbox: PipelineResult, untrusted: PipelineResult, name: str) -> None:
+    assert f"\n{name}: {SANDBOX[name]}\n" in sandbox.log
+    assert f"\n{name}: {SANDBOX[name]}\n" in untrusted.log
+
+
+def test_only_a_trusted_library_may_ask_jenkins(sandbox: PipelineResult, untrusted: PipelineResult) -> None:
+    assert "\nlibrary: [empty:false, clouds:[kubernetes]]\n" in sandbox.log
+    assert "\nlibrary: staticMethod jenkins.model.Jenkins get\n" in untrusted.log
+
+
+def test_the_step_in_an_untrusted_library_cannot_tell_who_has_a_label(run: Run) -> None:
+    result = run("untrusted", "unused", ["--untrusted-library", f"jenkins-kaniko={ROOT}"])
+    assert "There are no nodes with the label \u2018nobody\u2019\n" in result.log
+    assert result.log.endswith("Timeout has been exceeded\nFinished: ABORTED\n")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.partition(":")[0])

@@ -41,16 +41,20 @@ def run_pipeline(
     library_name: str = "jenkins-kaniko",
     job: str = "demo",
     build_number: int = 1,
+    more: Sequence[str] = (),
     on_line: Callable[[str], None] | None = None,
 ) -> PipelineResult:
-    """Run to the end; past the timeout abort the build as an operator would and return what it said."""
+    """Run to the end; past the timeout abort the build as an operator would and return what it said.
+
+    The library is a trusted, global one; `more` are further arguments of the runner's Main.
+    """
     home.mkdir(parents=True, exist_ok=True)
     options = ["--home", str(home), "--job", job, "--build-number", str(build_number)]
     options += ["--library", f"{library_name}={library}"]
     options += ["--scm", str(scm)] if scm else []
     for name, value in (env or {}).items():
         options += ["--env", f"{name}={value}"]
-    with start_pipeline([*options, str(jenkinsfile)], kubeconfig) as process:
+    with start_pipeline([*options, *more, str(jenkinsfile)], kubeconfig) as process:
         timer = threading.Timer(timeout, process.send_signal, [signal.SIGTERM])
         timer.start()
         try:

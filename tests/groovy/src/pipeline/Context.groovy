@@ -1,43 +1,57 @@
 package pipeline
 
-import groovy.transform.CompileStatic
+import groovy.transform.*
+import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.atomic.AtomicReference
 
 /**
- * What surrounds a step: the agent, container, folder and environment its enclosing blocks have set.
- *
+ * What surrounds a step: the agent, container, folder, variables and secrets its enclosing blocks have set.
  * Never changed; a block runs its body with a copy (`plus`), so leaving the block needs no undoing.
  */
-@CompileStatic
+@Immutable(knownImmutables = ['branch', 'agent'], copyWith = true)
 class Context {
+    /** The context of the pipeline code or step that a thread is running, for variables like env and for the log. */
     private static final ThreadLocal<Context> CURRENT = new ThreadLocal<>()
-
-    final Branch branch
-    final Agent agent
-    final String container
-    final String shell
-    final String folder
+    Branch branch
+    Agent agent
+    String container, shell, folder
     /** Pod templates of enclosing podTemplate steps, by label. */
-    final Map<String, Object> pods
-    final Map<String, String> env
+    Map<String, Object> pods = [:]
+    Map<String, String> env = [:]
+    /** What the log must not show. */
+    List<String> secrets = []
 
-    Context(Map<String, Object> values) {
-        branch = (Branch) values.branch
-        agent = (Agent) values.agent
-        container = values.container
-        shell = values.shell
-        folder = values.folder
-        pods = ((Map<String, Object>) values.pods ?: [:]).asImmutable()
-        env = ((Map<String, String>) values.env ?: [:]).asImmutable()
+    static Context getCurrent() { CURRENT.get() }
+    static void setCurrent(Context context) { CURRENT.set(context) }
+    Context plus(Map<String, Object> changes) { copyWith(changes) }
+}
+
+/**
+ * One line of execution, and how timeouts and aborts reach it.
+ * An interruption is only noted here; steps that wait look for it with `check()`. Threads are never interrupted, so
+ * the clean-up of a pod cannot be cut short half-way.
+ */
+@CompileStatic
+class Branch {
+    private final AtomicReference<Throwable> pending = new AtomicReference<>()
+    private final List<Branch> children = new CopyOnWriteArrayList<>()
+
+    Branch child() { children.with { Branch child = new Branch(); add(child); child } }
+    void remove(Branch child) { children.remove(child) }
+    void interrupt(Throwable cause) { children ? children*.interrupt(cause) : pending.set(cause) }
+    /** Forgets an interruption that came too late. */
+    void forgive(Throwable cause) { pending.compareAndSet(cause, null) }
+
+    /** Throws the interruption, once. */
+    void check() {
+        Throwable cause = pending.getAndSet(null)
+        if (cause) { throw cause }
     }
 
-    /** The context of the pipeline code that this thread is running, for variables like env. */
-    static Context getCurrent() { CURRENT.get() }
-
-    static void setCurrent(Context context) { CURRENT.set(context) }
-
-    Context plus(Map<String, Object> changes) {
-        Map<String, Object> values = [branch: branch, agent: agent, container: container, shell: shell, folder: folder,
-                                      pods: pods, env: env]
-        return new Context(values + changes)
+    void pause(long millis) {
+        long end = System.currentTimeMillis() + millis
+        for (check(); System.currentTimeMillis() < end; check()) {
+            Thread.sleep(Math.max(1L, Math.min(50L, end - System.currentTimeMillis())))
+        }
     }
 }

@@ -1,64 +1,51 @@
 package pipeline
 
 import groovy.transform.CompileStatic
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
-/** The console log: whole lines from any thread, and the output of processes as it comes. */
+/** The console log: whole lines from any thread, without the secrets of the step that writes them. */
 @CompileStatic
 class Log {
     private final PrintStream out
-    private boolean lineOpen
+    /** When the last line came. */
+    volatile long activity
 
     Log(OutputStream target) { out = new PrintStream(target, true, 'UTF-8') }
 
-    synchronized void line(Object text) {
-        endLine()
-        out.println(text)
-    }
-
+    void line(Object text) { masked(text.toString(), Context.current?.secrets) }
     void pipeline(String what) { line("[Pipeline] $what") }
 
-    synchronized void output(byte[] bytes, int offset, int count) {
-        out.write(bytes, offset, count)
-        out.flush()
-        lineOpen = count > 0 ? bytes[offset + count - 1] != (byte) 10 : lineOpen
+    private synchronized void masked(String text, List<String> secrets) {
+        activity = System.currentTimeMillis()
+        out.println(secrets ? secrets.inject(text) { String a, String secret -> a.replace(secret, '****') } : text)
     }
 
-    private void endLine() {
-        if (lineOpen) {
-            out.println()
-            lineOpen = false
-        }
-    }
-
-    /** A stream for a process that writes to the log. */
+    /** For a process. Passes on whole lines, so that no secret slips through in pieces; `close` ends the last one. */
     OutputStream stream() {
-        Log log = this
-        return new OutputStream() {
-            @Override
-            void write(int b) { log.output([(byte) b] as byte[], 0, 1) }
-
-            @Override
-            void write(byte[] bytes, int offset, int count) { log.output(bytes, offset, count) }
+        List<String> secrets = Context.current?.secrets
+        Closure end = { ByteArrayOutputStream line -> masked(line.toString('UTF-8'), secrets); line.reset() }
+        return new ByteArrayOutputStream() {
+            @Override synchronized void write(int b) { b == 10 ? end(this) : super.write(b) }
+            @Override synchronized void close() { size() ? end(this) : null }
+            @Override synchronized void write(byte[] bytes, int offset, int count) {
+                for (int i = offset; i < offset + count; i++) { write((int) bytes[i]) }
+            }
         }
     }
 
     /** The end of a failed build, worded as Jenkins words it. */
     void failure(Throwable failure) {
-        if (failure instanceof org.jenkinsci.plugins.workflow.steps.FlowInterruptedException) {
-            failure.suppressed.each { Throwable t -> line("Also:   ${describe(t)}") }
-            line(failure.reason)
-        } else if (failure instanceof hudson.AbortException) {
-            line("ERROR: $failure.message")
-        } else {
-            failure.suppressed.each { Throwable t -> line("Also:   ${describe(t)}") }
-            line(describe(failure))
-            failure.stackTrace.findAll { StackTraceElement e -> e.fileName ==~ /WorkflowScript|\w+\.groovy/ &&
-                !e.className.startsWith('pipeline.') }.take(12).each { line("\tat $it") }
-            for (Throwable cause = failure.cause; cause; cause = cause.cause) {
-                line("Caused by: ${describe(cause)}")
-            }
+        if (failure instanceof hudson.AbortException) { line("ERROR: $failure.message") }
+        if (!failure || failure instanceof hudson.AbortException) { return }
+        boolean interrupted = failure instanceof FlowInterruptedException
+        failure.suppressed.each { Throwable t -> line("Also:   ${describe(t)}") }
+        line(interrupted ? ((FlowInterruptedException) failure).reason : describe(failure))
+        Collection<StackTraceElement> own = failure.stackTrace.findAll { StackTraceElement e ->
+            !interrupted && e.fileName ==~ /WorkflowScript|\w+\.groovy/ && !e.className.startsWith('pipeline.')
         }
+        own.take(12).each { line("\tat $it") }
+        for (Throwable cause = failure.cause; cause; cause = cause.cause) { line("Caused by: ${describe(cause)}") }
     }
 
-    private static String describe(Throwable t) { t.message == null ? t.class.name : "${t.class.name}: $t.message" }
+    private static String describe(Throwable t) { t.class.name + (t.message == null ? '' : ": $t.message") }
 }

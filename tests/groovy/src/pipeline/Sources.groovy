@@ -1,49 +1,40 @@
 package pipeline
 
-import com.cloudbees.groovy.cps.CpsTransformer
-import com.cloudbees.groovy.cps.NonCPS
-import com.cloudbees.groovy.cps.TransformerConfiguration
+import com.cloudbees.groovy.cps.*
 import hudson.AbortException
 import org.codehaus.groovy.ast.ClassNode
-import org.codehaus.groovy.ast.CodeVisitorSupport
-import org.codehaus.groovy.ast.AnnotatedNode
-import org.codehaus.groovy.ast.expr.ConstantExpression
-import org.codehaus.groovy.ast.expr.DeclarationExpression
-import org.codehaus.groovy.ast.expr.Expression
-import org.codehaus.groovy.ast.expr.ListExpression
 import org.codehaus.groovy.classgen.GeneratorContext
-import org.codehaus.groovy.control.CompilePhase
-import org.codehaus.groovy.control.CompilerConfiguration
-import org.codehaus.groovy.control.SourceUnit
-import org.codehaus.groovy.control.customizers.CompilationCustomizer
-import org.codehaus.groovy.control.customizers.ImportCustomizer
+import org.codehaus.groovy.control.*
+import org.codehaus.groovy.control.customizers.*
 import org.codehaus.groovy.control.messages.SimpleMessage
 import org.jenkinsci.plugins.workflow.libs.Library
 
-/** Compiles the Jenkinsfile and the libraries it names, as trusted code, with the CPS transformation of Jenkins. */
+/**
+ * Compiles the Jenkinsfile and the libraries it names with the CPS transformation of Jenkins.
+ * Two class loaders, as in Jenkins: global libraries and declarative pipelines are trusted, the Jenkinsfile and the
+ * libraries of a folder run in the sandbox.
+ */
 class Sources {
+    private static final String DECLARATIVE = 'DeclarativePipeline'
+    private final GroovyClassLoader trusted = new GroovyClassLoader(Sources.classLoader, configuration())
     final GroovyClassLoader loader
-    private final Map<String, File> available
     private final Map<String, File> loaded = [:]
+    private final Map<String, Object> options
     private final Log log
 
-    Sources(Map<String, File> available, Log log) {
-        this.available = available
+    Sources(Map<String, Object> options, Log log) {
+        this.options = options
         this.log = log
-        loader = new GroovyClassLoader(Sources.classLoader, configuration(new LibraryAnnotations()))
+        CompilerConfiguration sandboxed = configuration(new SandboxedTransformer())
+        loader = new GroovyClassLoader(trusted, sandboxed.addCompilationCustomizers(new LibraryAnnotations()))
     }
 
-    static CompilerConfiguration configuration(CompilationCustomizer... more) {
-        CompilerConfiguration configuration = new CompilerConfiguration(sourceEncoding: 'UTF-8')
+    static CompilerConfiguration configuration(CpsTransformer transformer = new CpsTransformer()) {
         ImportCustomizer imports = new ImportCustomizer()
-        imports.addStarImports(NonCPS.package.name, 'hudson.model', 'jenkins.model')
-        imports.addImports(Library.name)
-        configuration.scriptBaseClass = PipelineScript.name
-        CpsTransformer transformer = new CpsTransformer()
-        transformer.configuration = new TransformerConfiguration().withClosureType(PipelineClosure)
-        configuration.addCompilationCustomizers(imports, transformer)
-        configuration.addCompilationCustomizers(more)
-        return configuration
+        imports.addStarImports(NonCPS.package.name, 'hudson.model', 'jenkins.model').addImports(Library.name)
+        transformer.configuration = new TransformerConfiguration()
+        return new CompilerConfiguration(sourceEncoding: 'UTF-8', scriptBaseClass: PipelineScript.name)
+            .addCompilationCustomizers(imports, transformer)
     }
 
     Script jenkinsfile(File file) {
@@ -51,35 +42,30 @@ class Sources {
         return (Script) loader.parseClass(source, false).newInstance()
     }
 
-    /** The names of vars/*.groovy in the loaded libraries. */
+    /** The names of vars/*.groovy in the loaded libraries, and `pipeline`. */
     Collection<String> getVariables() {
-        return loaded.values().collectMany { File library ->
-            (new File(library, 'vars').list() ?: [] as String[]).findAll { String name -> name.endsWith('.groovy') }
-                .collect { String name -> name - '.groovy' }
-        }
+        List<String> files = loaded.values().collectMany { (new File(it, 'vars').list() ?: []).toList() }
+        return files.findAll { it.endsWith('.groovy') }*.minus('.groovy') +
+            (trusted.getResource("${DECLARATIVE}.groovy") ? ['pipeline'] : [])
     }
 
-    Script variable(String name) { (Script) loader.loadClass(name).newInstance() }
+    Script variable(String name) { loader.loadClass(name == 'pipeline' ? DECLARATIVE : name).newInstance() }
 
     String resource(String path, String encoding) {
         List<File> found = loaded.values().collect { new File(it, "resources/$path") }.findAll { it.file }
-        if (!found) {
-            throw new AbortException("No such library resource $path could be found.")
-        }
-        if (found.size() > 1) {
-            throw new AbortException("Library resource $path ambiguous among libraries ${loaded.keySet()}")
-        }
-        return found[0].getText(encoding ?: 'US-ASCII')
+        if (found.size() == 1) { return found[0].getText(encoding ?: 'US-ASCII') }
+        throw new AbortException(found ? "Library resource $path ambiguous among libraries ${loaded.keySet()}"
+            : "No such library resource $path could be found.")
     }
 
     private void load(String identifier) {
         String name = identifier.tokenize('@')[0]
-        File folder = available[name]
-        if (!folder) {
-            throw new AbortException("Could not find any definition of libraries [$identifier]")
-        }
-        loaded[name] = folder
-        ['src', 'vars'].each { loader.addURL(new File(folder, it).toURI().toURL()) }
+        String folder = options.library[name] ?: options.'untrusted-library'[name]
+        if (loaded[name]) { return }
+        if (!folder) { throw new AbortException("Could not find any definition of libraries [$identifier]") }
+        loaded[name] = new File(folder)
+        GroovyClassLoader its = options.library[name] ? trusted : loader
+        ['src', 'vars'].each { its.addURL(new File(folder, it).toURI().toURL()) }
         log.line("Loading library $identifier")
     }
 
@@ -89,28 +75,14 @@ class Sources {
 
         @Override
         void call(SourceUnit source, GeneratorContext context, ClassNode classNode) {
-            List<String> names = []
-            source.AST.imports.each { names.addAll(libraries(it)) }
-            source.AST.statementBlock.visit(new CodeVisitorSupport() {
-                @Override
-                void visitDeclarationExpression(DeclarationExpression expression) {
-                    names.addAll(libraries(expression))
-                    super.visitDeclarationExpression(expression)
-                }
-            })
+            String text = source.name == 'WorkflowScript' ? source.source.reader.text : ''
             try {
-                names.unique().each { load(it) }
+                (text =~ /(?m)^\s*@Library\(([^)]*)\)/).each { line, String names ->
+                    names.findAll(/[^\s'"\[\],]+/).each { load(it) }
+                }
             } catch (AbortException e) {
                 log.line("ERROR: $e.message")
                 source.errorCollector.addErrorAndContinue(new SimpleMessage('Loading libraries failed', source))
-            }
-        }
-
-        private List<String> libraries(AnnotatedNode node) {
-            return node.annotations.findAll { it.classNode.name in ['Library', Library.name] }.collectMany {
-                Expression value = it.getMember('value')
-                List<Expression> all = value instanceof ListExpression ? value.expressions : [value]
-                all.collect { ((ConstantExpression) it).value.toString() }
             }
         }
     }

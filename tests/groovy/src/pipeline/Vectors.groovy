@@ -5,18 +5,14 @@ import com.fasterxml.jackson.databind.ObjectMapper
 import groovy.json.JsonOutput
 import org.codehaus.groovy.runtime.InvokerInvocationException
 
-/**
- * Calls one @NonCPS method of a library variable with many argument lists (JSON on stdin, results as JSON on stdout),
- * so that vectors shared with Python cost one JVM for all.
- */
+/** Calls one @NonCPS method of a library variable with many argument lists, JSON in and out: one JVM for all. */
 class Vectors {
     static void main(String[] args) {
         GroovyClassLoader loader = new GroovyClassLoader(Vectors.classLoader, Sources.configuration())
         Script script = (Script) loader.parseClass(new GroovyCodeSource(new File(args[0]), 'UTF-8')).newInstance()
-        List cases = new ObjectMapper().readValue(System.in, List) // keeps the order of maps, as a pipeline's literals do
+        List cases = new ObjectMapper().readValue(System.in, List) // keeps the order of maps, as literals do
         List<Map> answers = cases.collect { List arguments -> answer(script, args[1], arguments) }
-        PrintStream out = new PrintStream(System.out, true, 'UTF-8')
-        out.println(JsonOutput.toJson(answers))
+        new PrintStream(System.out, true, 'UTF-8').println(JsonOutput.toJson(answers))
     }
 
     private static Map answer(Script script, String method, List arguments) {
@@ -24,10 +20,8 @@ class Vectors {
             return [result: script.metaClass.invokeMethod(script, method, arguments as Object[])]
         } catch (CpsCallableInvocation notPure) {
             return [error: "$method calls ${notPure.methodName}, which is not @NonCPS".toString()]
-        } catch (InvokerInvocationException e) {
-            return [error: (e.cause ?: e).message]
         } catch (Exception e) {
-            return [error: e.message]
+            return [error: (e instanceof InvokerInvocationException ? e.cause ?: e : e).message]
         }
     }
 }

@@ -68,8 +68,9 @@ class KubernetesSlave extends Node {
         this.cloudName = cloudName
         templateId = template.id
     }
+    KubernetesCloud getKubernetesCloud() { (KubernetesCloud) Jenkins.get().getCloud(cloudName) }
     PodTemplate getTemplate() {
-        PodTemplate found = Jenkins.get().getCloud(cloudName)?.getTemplateById(templateId)
+        PodTemplate found = kubernetesCloud?.getTemplateById(templateId)
         if (!found) { throw new IllegalStateException('Unable to resolve pod template from id') }
         found
     }

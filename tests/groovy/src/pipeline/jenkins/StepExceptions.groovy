@@ -1,0 +1,20 @@
+package org.jenkinsci.plugins.workflow.steps
+
+/** A step was stopped by an abort, a timeout, a failed sibling branch or the loss of its agent. It has no message. */
+@groovy.transform.TupleConstructor
+class FlowInterruptedException extends InterruptedException {
+    String reason
+    /** How the agent was lost, which some conditions of retry want to know. */
+    String lostAgent
+
+    String getResult() { 'ABORTED' }
+    List<String> getCauses() { [reason] }
+}
+
+/** A step was called outside the block that gives it what it works on. */
+class MissingContextVariableException extends Exception {
+    MissingContextVariableException(String type) {
+        super("Required context class $type is missing\n" +
+            'Perhaps you forgot to surround the code with a step that provides this, such as: node')
+    }
+}
