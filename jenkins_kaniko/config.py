@@ -1,30 +1,58 @@
-"""YAML file -> Fleet, strictly, with the line of every mistake.
+"""YAML files -> Fleet, strictly, with the line of every mistake.
 
-All mistakes are collected before anything is said, so that a user mends a file in one go.
+All mistakes of all files are collected before anything is said, so that a user mends them in one go.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from jenkins_kaniko.document import Document, KeyPath
 from jenkins_kaniko.errors import ConfigError, Problem, WrongInputError
+from jenkins_kaniko.fleetfile import GENERATING, FleetPart, TemplateSettings
 from jenkins_kaniko.merge import merged
-from jenkins_kaniko.model import NAME_RULE, Fleet, FleetFile, Template, TemplateSettings
+from jenkins_kaniko.mistakes import mistakes, nearest
+from jenkins_kaniko.model import Fleet, Place, Template
 
 DEFAULT_FILE = "jenkins-kaniko.yaml"
+GENERATING_KEYS = {to_camel(name) for name in GENERATING}
+NOT_IN_DEFAULTS = ("name", "id", "yamlFile")
+"""What two templates cannot share."""
+REPEATABLE = ("controllers", "templates")
+"""What several files may give, under different names."""
+REPLACED = ("workspaceVolume",)
+"""Mappings of which one key excludes the others."""
+BY_NAME = ("env", "nodeSelector", "annotations", "jenkins")
+"""Mappings of names to values, where null takes away what lies below."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file of a configuration; `part` is None where it holds mistakes."""
+
+    document: Document
+    part: FleetPart | None
+
+    def names(self, kind: str) -> list[str]:
+        """Return what stands below `controllers` or `templates`."""
+        return list(_mapping(_mapping(self.document.data).get(kind)))
+
+    def templates(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for name, given in _mapping(_mapping(self.document.data).get("templates")).items():
+            yield name, _mapping(given)
 
 
 def load(path: Path) -> Fleet:
-    """Read and check a configuration.
+    """Read and check a configuration with the files that it includes.
 
     Args:
-        path: the file; relative paths in it are relative to its folder.
+        path: the file; relative paths in it and in included files are relative to its folder.
 
     Raises:
         WrongInputError: the file cannot be read.
@@ -35,7 +63,7 @@ def load(path: Path) -> Fleet:
     except FileNotFoundError:
         raise WrongInputError(
             f"{path}: no such file. Give one with --config, or write a {DEFAULT_FILE} here: "
-            "the README has one to start from."
+            "`jenkins-kaniko init` makes one to start from."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise WrongInputError(f"{path}: cannot be read: {error}") from error
@@ -44,111 +72,200 @@ def load(path: Path) -> Fleet:
 
 def parse(text: str, path: Path) -> Fleet:
     """Check the text of a configuration; `path` is named in problems. Raises ConfigError."""
-    document = Document(text, str(path))
-    try:
-        file = FleetFile.model_validate(document.data)
-    except ValidationError as error:
-        for problem in [_problem(document, dict(found)) for found in error.errors()]:
-            # one mistake, one line: not one for each branch of a union, nor one for what YAML could not read
-            if (problem.line, problem.key) not in {(known.line, known.key) for known in document.problems}:
-                document.problems.append(problem)
-        raise ConfigError(document.problems) from None
-    if document.problems:
-        raise ConfigError(document.problems)
-    templates = tuple(_template(name, file) for name in file.templates)
-    return Fleet(file.fleet, path.resolve().parent, file.controllers, templates)
+    reader = _Reader(path.parent)
+    reader.read(text, path)
+    pods = reader.pods()
+    problems = [*reader.problems, *reader.across()]
+    parts = [file.part for file in reader.files if file.part]
+    if problems:
+        raise ConfigError(problems)
+    defaults: dict[str, Any] = {}
+    for part in parts:
+        defaults = _over(defaults, _given(part.defaults))
+    templates = []
+    for part in parts:
+        for name, own in part.templates.items():
+            settings = laid(defaults, own)
+            labels = [settings.name or name] if settings.labels is None else settings.labels
+            templates.append(Template(name, tuple(labels), settings, pods.get(name, None if own.generates else "")))
+    fleet = Fleet(
+        name=parts[-1].fleet or "",
+        folder=path.resolve().parent,
+        controllers={name: value for part in parts for name, value in part.controllers.items()},
+        templates=tuple(templates),
+        defaults=TemplateSettings.model_validate(defaults),
+        places=reader.places(),
+    )
+    if twice := _same_in_jenkins(fleet):
+        raise ConfigError(twice)
+    return fleet
 
 
-def _template(name: str, file: FleetFile) -> Template:
-    laid = merged(_given(file.defaults), _given(file.templates[name]), keep_nulls=True)
-    settings = TemplateSettings.model_validate(laid)
-    return Template(name, tuple(settings.labels or [name]), settings)
+def laid(defaults: Mapping[str, Any], own: TemplateSettings) -> TemplateSettings:
+    """Return the keys of a template with those of `defaults`, as the file spells them, below."""
+    below = {key: value for key, value in defaults.items() if own.generates or key not in GENERATING_KEYS}
+    result = _over(below, _given(own))
+    for key in BY_NAME:
+        if result.get(key):
+            result[key] = {name: value for name, value in result[key].items() if value is not None}
+    return TemplateSettings.model_validate(result)
+
+
+def _over(below: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay keys on others; a null in `pod` and in other patches stays, for the last merge."""
+    result: dict[str, Any] = merged(below, given, keep_nulls=True)
+    if given.get("jenkins"):  # values of the plugin's own classes: each is replaced as a whole
+        result["jenkins"] = {**(below.get("jenkins") or {}), **given["jenkins"]}
+    return result | {key: given[key] for key in REPLACED if key in given}
 
 
 def _given(settings: TemplateSettings) -> dict[str, Any]:
-    """Return the keys that the file gives, as it spells them; a null in `pod` stays, for the last merge."""
+    """Return the keys that the file gives, as it spells them."""
     return settings.model_dump(by_alias=True, exclude_unset=True)
 
 
-def _problem(document: Document, error: dict[str, Any]) -> Problem:
-    path: KeyPath = tuple(error["loc"])
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return document.problem(path, f"unknown key{_nearest(str(path[-1]), _keys_at(path[:-1]))}")
-    if kind == "missing":
-        return document.problem(path, "missing; it has no default")
-    if path and path[-1] == "[key]":
-        return document.problem(path[:-1], f"not a name: {NAME_RULE}")
-    path = _without_union_branches(document, path)
-    if kind == "string_pattern_mismatch":
-        value = str(error["input"])
-        shown = "a text with an @, not shown in case it holds a password," if "@" in value else repr(value)
-        return document.problem(path, f"{shown} {_rule(path)}")
-    if kind == "literal_error":
-        return document.problem(path, f"{error['input']!r} is not one of {error['ctx']['expected']}")
-    if path[-1:] == ("token",) and isinstance(error["input"], str):
-        return document.problem(path, "a text given; name the place of the token: one of env, file, secret")
-    if kind.endswith("_type"):
-        return document.problem(path, f"{_shown(error['input'])} given; {_lower(error['msg'])}")
-    return document.problem(path, _lower(error["msg"]))
+@dataclass
+class _Reader:
+    """Reads a file and, before it, what it includes, each once; collects every mistake on the way.
+
+    Attributes:
+        folder: that of the main file, as it was given.
+        unread: some file could not be read, so what others refer to may be in it.
+    """
+
+    folder: Path
+    files: list[_File] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unread: bool = False
+    _seen: set[Path] = field(default_factory=set)
+
+    def read(self, text: str, path: Path, above: tuple[Path, ...] = ()) -> None:
+        self._seen.add(path.resolve())
+        try:
+            document = Document(text, str(path))
+        except ConfigError as error:
+            self.problems += error.problems
+            self.unread = True
+            return
+        part = self._checked(document, main=not above)
+        included = _mapping(document.data).get("include")
+        for index, name in enumerate(included if isinstance(included, list) else []):
+            if isinstance(name, str):
+                self._include(document, index, self.folder / name, (*above, path.resolve()))
+        self.files.append(_File(document, part))
+
+    def _checked(self, document: Document, *, main: bool) -> FleetPart | None:
+        problems = document.problems
+        unreadable = any(problem.key == "fleet" for problem in problems)
+        if main and isinstance(document.data, dict) and document.data.get("fleet") is None and not unreadable:
+            problems.append(document.problem(("fleet",), "missing; it has no default"))
+        part = None
+        try:
+            part = FleetPart.model_validate(document.data)
+        except ValidationError as error:
+            problems += mistakes(document, error)
+        defaults = _mapping(_mapping(document.data).get("defaults"))
+        for key in NOT_IN_DEFAULTS:
+            if key in defaults:
+                problems.append(document.problem(("defaults", key), "belongs to one template, not to all"))
+        if defaults.get("engine") == "none":
+            problems.append(document.problem(("defaults", "engine"), "none belongs to one template, not to all"))
+        self.problems += problems
+        return part
+
+    def _include(self, document: Document, index: int, path: Path, above: tuple[Path, ...]) -> None:
+        place: KeyPath = ("include", index)
+        try:
+            text, known = path.read_text(encoding="utf-8"), path.resolve()
+        except (OSError, ValueError) as error:
+            self.problems.append(document.problem(place, f"{path}: {_reason(error)}"))
+            self.unread = True
+            return
+        if known in above:
+            self.problems.append(document.problem(place, f"{path} includes this file"))
+        elif known not in self._seen:
+            self.read(text, path, above)
+
+    def across(self) -> list[Problem]:
+        """Return what is wrong between files, and between their parts."""
+        return [*self._repeated(), *self._unknown_controllers(), *self._other_fleets()]
+
+    def _repeated(self) -> Iterator[Problem]:
+        """Names that two files give: which one is meant cannot be told."""
+        first: dict[tuple[str, str], Document] = {}
+        given = [(file, kind, name) for file in self.files for kind in REPEATABLE for name in file.names(kind)]
+        for file, kind, name in given:
+            known = first.setdefault((kind, name), file.document)
+            if known is not file.document:
+                where = f"{known.file}:{known.line((kind, name))}"
+                yield file.document.problem((kind, name), f"given twice; first in {where}")
+
+    def _unknown_controllers(self) -> Iterator[Problem]:
+        there = [name for file in self.files for name in file.names("controllers")]
+        for file in self.files if not self.unread else []:
+            defaults = _mapping(_mapping(file.document.data).get("defaults"))
+            settings = [(("templates", name), given) for name, given in file.templates()]
+            for path, given in [(("defaults",), defaults), *settings]:
+                chosen = given.get("controllers")
+                for index, name in enumerate(chosen if isinstance(chosen, list) else []):
+                    if isinstance(name, str) and name not in there:
+                        message = f"no controller of that name{nearest(name, sorted(there))}"
+                        yield file.document.problem((*path, "controllers", index), message)
+
+    def _other_fleets(self) -> Iterator[Problem]:
+        main = _mapping(self.files[-1].document.data).get("fleet") if self.files else None
+        for file in self.files[:-1]:
+            fleet = _mapping(file.document.data).get("fleet")
+            if fleet not in (None, main):
+                yield file.document.problem(("fleet",), f"{fleet!r} is included into fleet {main!r}")
+
+    def pods(self) -> dict[str, str]:
+        """Return the texts of `yamlFile` by template, as they are to the byte."""
+        return {
+            name: text
+            for file in self.files
+            for name, given in file.templates()
+            if isinstance(given.get("yamlFile"), str) and (text := self._pod(file.document, name, given["yamlFile"]))
+        }
+
+    def _pod(self, document: Document, name: str, given: str) -> str | None:
+        path = self.folder / given
+        try:
+            text = path.read_bytes().decode("utf-8")
+            if isinstance(Document(text, str(path)).data, dict) and text.strip():
+                return text
+            self.problems.append(Problem(str(path), 1, "", "a Pod is expected: a mapping with `spec`"))
+        except ConfigError as error:
+            self.problems += error.problems
+        except (OSError, ValueError) as error:
+            self.problems.append(document.problem(("templates", name, "yamlFile"), f"{path}: {_reason(error)}"))
+        return None
+
+    def places(self) -> dict[KeyPath, Place]:
+        return {path: (file.document.file, line) for file in self.files for path, line in file.document.lines.items()}
 
 
-def _without_union_branches(document: Document, path: KeyPath) -> KeyPath:
-    """Cut what pydantic appends to name the branch of a union; a place in the file has no such part."""
-    while path and path not in document.lines and path[:-1] in document.lines:
-        path = path[:-1]
-    return path
+def _same_in_jenkins(fleet: Fleet) -> list[Problem]:
+    """Ids and names that two templates would have on one controller: Jenkins finds only the first of them."""
+    problems: dict[KeyPath, Problem] = {}
+    for controller in fleet.controllers or [""]:
+        first: dict[tuple[str, str], Template] = {}
+        for template in fleet.templates:
+            for kind, value in (("id", template.id_in(fleet.name)), ("name", template.name)):
+                if fleet.controllers and not template.is_for(controller):
+                    continue
+                known = first.setdefault((kind, value), template)
+                path: KeyPath = ("templates", template.key, kind)
+                if known is not template:
+                    problems[path] = fleet.problem(path, f"{value} is also the {kind} of template {known.key}")
+    return list(problems.values())
 
 
-def _rule(path: KeyPath) -> str:
-    rules = {
-        "fleet": f"is not a name: {NAME_RULE}",
-        "url": "is not the URL of a controller: https:// or http://, a host, no user or password in it",
-        "labels": "is not a label: no blanks, quotes or any of ()!&|<>",
-        "ttl": "is not a duration: a number with h, m or s, such as 168h",
-    }
-    return next((rules[str(key)] for key in reversed(path) if key in rules), "has the wrong form")
+def _mapping(data: Any) -> Mapping[str, Any]:
+    return data if isinstance(data, Mapping) else {}
 
 
-def _keys_at(path: KeyPath) -> list[str]:
-    """Return the keys that a mapping of the file may have, found by walking the model's types."""
-    kind: Any = FleetFile
-    for key in path:
-        kind = _field_type(kind, str(key))
-    return [str(f.alias) for f in kind.model_fields.values()] if _is_model(kind) else []
-
-
-def _field_type(kind: Any, key: str) -> Any:
-    if _is_model(kind):
-        fields = {f.alias: f.annotation for f in kind.model_fields.values()}
-        return _unwrapped(fields.get(key))
-    return _unwrapped(get_args(kind)[1]) if get_origin(kind) is dict else None
-
-
-def _unwrapped(kind: Any) -> Any:
-    """Return X of `X | None`."""
-    parts = [part for part in get_args(kind) if part is not type(None)]
-    return parts[0] if get_origin(kind) is not dict and any(_is_model(part) for part in parts) else kind
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
-
-
-def _nearest(key: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(key, allowed, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{hint} (allowed: {', '.join(allowed)})" if allowed else hint
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping | list):
-        return "a mapping" if isinstance(value, Mapping) else "a list"
-    return repr(value)
-
-
-def _lower(message: str) -> str:
-    message = message.removeprefix("Value error, ").removeprefix("Input ").split(" or instance of ")[0]
-    return message[:1].lower() + message[1:]
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror}"
+    return "cannot be read: it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "not a path"

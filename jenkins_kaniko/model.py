@@ -1,7 +1,6 @@
-"""What a configuration says, typed and immutable, and the one type for wanted and found pod templates.
+"""A checked configuration, typed and immutable, and the one type for wanted and found pod templates.
 
-The classes of the file form are the schema: their fields are the keys (camelCase in the file, as in
-Kubernetes), their types what is allowed. Values carry no behaviour; who reads them is further up.
+Values carry no behaviour; who reads them is further up.
 """
 
 from __future__ import annotations
@@ -9,127 +8,74 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError
+from jenkins_kaniko.errors import Problem
+from jenkins_kaniko.fleetfile import Controller, TemplateSettings
 
 OWNER_ANNOTATION = "jenkins-kaniko/owner"
+APPLIED_ANNOTATION = "jenkins-kaniko/applied"
 
-NAME_RULE = "lower-case letters, digits and dashes, beginning and ending with a letter or digit, at most 40"
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$")]
-Label = Annotated[str, StringConstraints(pattern=r"^[^\s\"'()!&|<>]+$")]
-Text = Annotated[str, StringConstraints(min_length=1)]
-Quantity = Annotated[str | int | float, Field(union_mode="left_to_right")]
-Json = dict[str, Any]
-
-
-class Strict(BaseModel):
-    """A mapping of the file: unknown keys are mistakes, values are not converted, nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel)
-
-
-class SecretKey(Strict):
-    """A key of a Kubernetes Secret."""
-
-    namespace: Text
-    name: Text
-    key: Text
-
-
-class SecretRef(Strict):
-    """Where a secret is; the file never holds one itself. Exactly one of the three is given."""
-
-    env: Text | None = None
-    file: Text | None = None
-    secret: SecretKey | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> SecretRef:
-        if [self.env, self.file, self.secret].count(None) != 2:
-            raise PydanticCustomError("one_of", "give exactly one of env, file, secret")
-        return self
-
-
-class Controller(Strict):
-    """A Jenkins controller and the cloud on it whose pod templates are managed."""
-
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(/\S*)?$")]
-    user: Text
-    token: SecretRef
-    ca: Text | None = None
-    cloud: Text = "kubernetes"
-
-
-class Resources(Strict):
-    """Kubernetes quantities by resource name."""
-
-    requests: dict[str, Quantity] = {}
-    limits: dict[str, Quantity] = {}
-
-
-class Cache(Strict):
-    """The layer cache that builds on this template use."""
-
-    repo: Text | None = None
-    ttl: Annotated[str, StringConstraints(pattern=r"^([0-9]+(\.[0-9]+)?(h|m|s))+$")] | None = None
-
-
-class TemplateSettings(Strict):
-    """The keys of one template, and of `defaults`, all optional; `None` leaves the choice to the default."""
-
-    labels: list[Label] | None = None
-    engine: Literal["kaniko"] | None = None
-    namespace: Text | None = None
-    registry_secret: Text | None = None
-    resources: Resources | None = None
-    cache: Cache | None = None
-    idle_minutes: Annotated[int, Field(ge=0)] | None = None
-    instance_cap: Annotated[int, Field(ge=1)] | None = None
-    connect_timeout_seconds: Annotated[int, Field(ge=1)] | None = None
-    active_deadline_seconds: Annotated[int, Field(ge=1)] | None = None
-    pod_retention: Literal["Never", "OnFailure", "Always", "Default"] | None = None
-    node_usage_mode: Literal["NORMAL", "EXCLUSIVE"] | None = None
-    inherit_from: Text | None = None
-    agent_image: Text | None = None
-    image: Text | None = None
-    distribution: Text | None = None
-    version: Text | None = None
-    pod: Json | None = None
-
-
-class FleetFile(Strict):
-    """The whole file."""
-
-    fleet: Name
-    defaults: TemplateSettings = TemplateSettings()
-    controllers: dict[Name, Controller] = {}
-    templates: dict[Name, TemplateSettings] = {}
+KeyPath = tuple[str | int, ...]
+Place = tuple[str, int]
+"""A file and a line in it, counted from 1."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """One template with the defaults laid under its own keys."""
+    """One template with the defaults laid under its own keys.
 
-    name: str
+    Attributes:
+        key: what the configuration calls it.
+        name: what Jenkins calls it; the key, unless the configuration says otherwise.
+        yaml: the pod where it is not generated: the text of `yamlFile`, empty where there is no pod.
+    """
+
+    key: str
     labels: tuple[str, ...]
     settings: TemplateSettings
+    yaml: str | None = None
+
+    @property
+    def name(self) -> str:
+        return (self.settings.name or self.key).strip()
 
     @property
     def engine(self) -> str:
         return self.settings.engine or "kaniko"
 
+    def id_in(self, fleet: str) -> str:
+        """Made of fleet and key, never of content: a changed id breaks agents over a controller restart."""
+        return self.settings.id or f"jenkins-kaniko-{fleet}-{self.key}"
+
+    def is_for(self, controller: str) -> bool:
+        return self.settings.controllers is None or controller in self.settings.controllers
+
 
 @dataclass(frozen=True)
 class Fleet:
-    """A checked configuration; `folder` is what relative paths in it are relative to."""
+    """A checked configuration.
+
+    Attributes:
+        folder: what relative paths in it are relative to.
+        defaults: what lies under every template.
+        places: where each key is written, by its path.
+    """
 
     name: str
     folder: Path
     controllers: Mapping[str, Controller]
     templates: tuple[Template, ...]
+    defaults: TemplateSettings = field(default_factory=TemplateSettings)
+    places: Mapping[KeyPath, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def problem(self, path: KeyPath, message: str) -> Problem:
+        """Return a problem of what stands at `path`, or of what it would stand in."""
+        at = path
+        while at and at not in self.places:
+            at = at[:-1]
+        file, line = self.places.get(at, ("", 1))
+        return Problem(file, line, ".".join(str(part) for part in path), message)
 
 
 @dataclass(frozen=True)
@@ -141,12 +87,26 @@ class PodTemplate:
         fields: the plugin's property names to JSON values. Wanted templates hold what differs from nothing,
             found ones what differs from a new template of that controller's plugin version.
         owner: the fleet that manages it, None where nobody's mark is on it.
+        declared_id: the configuration names the id itself, and with it the template it means.
+        xml: all of a found template as the controller keeps it (of an export: as that writes it), where a backup
+            was asked for; or, of a wanted one, what to restore whatever `fields` says.
     """
 
     id: str
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     owner: str | None = None
+    declared_id: bool = False
+    xml: str | None = None
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A running agent; it keeps the pod that its template described when it was made."""
+
+    name: str
+    template_id: str | None
+    idle: bool
 
 
 @dataclass(frozen=True)
@@ -157,6 +117,11 @@ class CloudState:
         hash: of the complete state, secrets and fields we do not know included (made on the controller).
         defaults: every field that this plugin version has, with the value of a new template.
         casc_sources: configuration-as-code sources that define clouds there; empty where nobody does.
+        obstacles: why the cloud must not be changed by the way it was read.
+        exists: False where the cloud is not there and the configuration would create it.
+        cloud_fields, cloud_defaults: of the cloud itself, as `fields` and `defaults` of a template.
+        kinds: classes of the plugin's objects to the values that each keeps, with what one has that was given
+            nothing; None for a class that is not there. One that is not listed is unknown.
     """
 
     cloud: str
@@ -166,3 +131,9 @@ class CloudState:
     defaults: Mapping[str, Any]
     templates: tuple[PodTemplate, ...]
     casc_sources: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+    exists: bool = True
+    cloud_fields: Mapping[str, Any] = field(default_factory=dict)
+    cloud_defaults: Mapping[str, Any] = field(default_factory=dict)
+    agents: tuple[Agent, ...] = ()
+    kinds: Mapping[str, Mapping[str, str | None] | None] = field(default_factory=dict)

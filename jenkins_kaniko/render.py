@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,12 +17,24 @@ import jinja2
 import yaml
 
 from jenkins_kaniko import resources
+from jenkins_kaniko.document import Document
+from jenkins_kaniko.fleetfile import Proxy, Strict, WorkspaceVolume
 from jenkins_kaniko.merge import merged
 from jenkins_kaniko.model import OWNER_ANNOTATION, Fleet, PodTemplate, Template
 
-DEFAULT_RESOURCES = {
-    "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"},
-    "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
+PROFILES = {
+    "small": {
+        "requests": {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"},
+        "limits": {"memory": "2Gi", "ephemeral-storage": "5Gi"},
+    },
+    "medium": {
+        "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"},
+        "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
+    },
+    "large": {
+        "requests": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "10Gi"},
+        "limits": {"memory": "12Gi", "ephemeral-storage": "30Gi"},
+    },
 }
 
 NOT_PLAIN_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -35,69 +47,102 @@ JENKINS_FIELDS = {
     "instance_cap": "instanceCap",
     "connect_timeout_seconds": "slaveConnectTimeout",
     "active_deadline_seconds": "activeDeadlineSeconds",
-    "pod_retention": "podRetention",
     "node_usage_mode": "nodeUsageMode",
     "inherit_from": "inheritFrom",
+    "inherit_yaml_merge_strategy": "inheritYamlMergeStrategy",
+    "agent_container": "agentContainer",
+    "agent_injection": "agentInjection",
 }
 """Keys of the configuration to properties of the plugin's PodTemplate."""
 
+CLOUD_FIELDS = {
+    "server_url": "serverUrl",
+    "server_certificate": "serverCertificate",
+    "skip_tls_verify": "skipTlsVerify",
+    "credentials_id": "credentialsId",
+    "namespace": "namespace",
+    "jenkins_url": "jenkinsUrl",
+    "jenkins_tunnel": "jenkinsTunnel",
+    "web_socket": "webSocket",
+    "direct_connection": "directConnection",
+    "connect_timeout_seconds": "connectTimeout",
+    "read_timeout_seconds": "readTimeout",
+    "retention_timeout_minutes": "retentionTimeout",
+    "wait_for_pod_seconds": "waitForPodSec",
+    "restricted_pod_security": "restrictedPssSecurityContext",
+    "usage_restricted": "usageRestricted",
+}
+"""Keys of `ensureCloud` to properties of the plugin's KubernetesCloud."""
+
+YAML_MERGE_CLASSES = {"Override": "pod.yaml.Overrides", "Merge": "pod.yaml.Merge"}
+WORKSPACE_CLASSES = {
+    "emptyDir": "EmptyDir",
+    "hostPath": "HostPath",
+    "nfs": "Nfs",
+    "persistentVolumeClaim": "PersistentVolumeClaim",
+    "dynamicPVC": "DynamicPVC",
+    "genericEphemeral": "GenericEphemeral",
+}
+
 
 def pod_template(template: Template, fleet: Fleet) -> PodTemplate:
-    """Return what Jenkins shall hold for `template`.
-
-    The id is made of fleet and name and never of content: a changed id breaks agents over a controller restart.
-    """
+    """Return what Jenkins shall hold for `template`."""
+    settings = template.settings
     fields: dict[str, Any] = {
         "name": template.name,
         "label": " ".join(template.labels),
-        "showRawYaml": False,
-        "annotations": [{"key": OWNER_ANNOTATION, "value": fleet.name}],
+        "showRawYaml": bool(settings.show_raw_yaml),
+        **_given(settings, JENKINS_FIELDS),
     }
-    for key, name in JENKINS_FIELDS.items():
-        value = getattr(template.settings, key)
-        if value is not None:
-            fields[name] = value
-    fields["yaml"] = pod_yaml(template, fleet)
-    return PodTemplate(f"jenkins-kaniko-{fleet.name}-{template.name}", template.name, fields, fleet.name)
+    if settings.pod_retention:
+        fields["podRetention"] = f"pod.retention.{settings.pod_retention}"
+    if settings.yaml_merge_strategy:
+        fields["yamlMergeStrategy"] = YAML_MERGE_CLASSES[settings.yaml_merge_strategy]
+    if settings.workspace_volume:
+        fields["workspaceVolume"] = _workspace_volume(settings.workspace_volume)
+    fields |= {str(name): value for name, value in (settings.jenkins or {}).items()}
+    annotations = {**(settings.annotations or {}), OWNER_ANNOTATION: fleet.name}
+    fields["annotations"] = [{"key": key, "value": value} for key, value in annotations.items()]
+    fields["yaml"] = template.yaml if template.yaml is not None else pod_yaml(template, fleet)
+    fields = {name: value for name, value in fields.items() if value != ""}  # the plugin keeps an empty text as none
+    return PodTemplate(
+        template.id_in(fleet.name), template.name, fields, fleet.name, declared_id=settings.id is not None
+    )
 
 
-def as_data(form: str, templates: Sequence[Template], fleet: Fleet) -> Any:
-    """Return `templates` in one of the forms pod, jcasc, helm as plain data."""
-    if form == "pod":
-        return [pod(template, fleet) for template in templates]
-    items = [_casc_item(pod_template(template, fleet)) for template in templates]
-    if form == "jcasc":
-        return items
-    return {"agent": {"podTemplates": {item["name"]: _helm_text([item]) for item in items}}}
+def _workspace_volume(volume: WorkspaceVolume) -> str | dict[str, str]:
+    """As the plugin's own object: its class, its values as texts."""
+    ((kind, values),) = volume.model_dump(by_alias=True, exclude_none=True).items()
+    name = f"volumes.workspace.{WORKSPACE_CLASSES[kind]}WorkspaceVolume"
+    texts = {key: str(value).lower() if isinstance(value, bool) else value for key, value in values.items()}
+    return {"class": name, **texts} if texts else name
 
 
-def as_text(form: str, templates: Sequence[Template], fleet: Fleet) -> str:
-    """Return the same as YAML text: a document for each pod, or one document."""
-    data = as_data(form, templates, fleet)
-    documents = data if form == "pod" else [data]
-    return "---\n".join(_dump(document) for document in documents)
+def cloud_fields(fleet: Fleet, controller: str) -> dict[str, Any] | None:
+    """Return the properties of the cloud that the configuration manages there; None where it only uses it."""
+    ensured = fleet.controllers[controller].ensure_cloud
+    if ensured is None:
+        return None
+    fields = _given(ensured, CLOUD_FIELDS)
+    if ensured.container_cap:
+        fields["containerCapStr"] = str(ensured.container_cap)
+    if ensured.max_requests_per_host:
+        fields["maxRequestsPerHostStr"] = str(ensured.max_requests_per_host)
+    if ensured.pod_retention:
+        fields["podRetention"] = f"pod.retention.{ensured.pod_retention}"
+    if ensured.pod_labels:
+        fields["podLabels"] = [{"class": "PodLabel", "key": k, "value": v} for k, v in ensured.pod_labels.items()]
+    return fields
 
 
-def _casc_item(template: PodTemplate) -> dict[str, Any]:
-    """A template as configuration-as-code names it; `${` would be resolved there, `^${` is taken as it is."""
-    fields = {name: _casc_value(value) for name, value in template.fields.items()}
-    if "podRetention" in fields:
-        fields["podRetention"] = fields["podRetention"][:1].lower() + fields["podRetention"][1:]
-    return {"id": template.id, **fields}
-
-
-def _casc_value(value: Any) -> Any:
-    return value.replace("${", "^${") if isinstance(value, str) else value
-
-
-def _helm_text(items: list[dict[str, Any]]) -> str:
-    """The chart runs each text through its own template engine, which must find nothing to do."""
-    return _dump(items).replace("{{", '{{ "{{" }}')
+def _given(settings: Strict, names: Mapping[str, str]) -> dict[str, Any]:
+    values = {name: getattr(settings, key) for key, name in names.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def pod_yaml(template: Template, fleet: Fleet) -> str:
     """Return the agent pod as YAML text, `pod:` of the configuration merged last."""
-    return _dump(pod(template, fleet))
+    return dump(pod(template, fleet))
 
 
 class _Dumper(yaml.SafeDumper):
@@ -113,27 +158,58 @@ class _Dumper(yaml.SafeDumper):
 _Dumper.add_representer(str, _Dumper.represent_str)
 
 
-def _dump(data: Any) -> str:
+def dump(data: Any) -> str:
+    """Return `data` as YAML text that every reader takes for the same."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
-    """Return the agent pod as a Kubernetes object."""
+    """Return the agent pod as a Kubernetes object, empty where the template has none."""
+    if template.yaml is not None:
+        own: dict[str, Any] = Document(template.yaml, "").data
+        return own
     settings = template.settings
     engine = resources.engines()[template.engine]
-    given = settings.resources.model_dump() if settings.resources else {}
-    text = _agent_pod().render(
+    given = settings.resources.model_dump(exclude_unset=True) if settings.resources else {}
+    text = _text_template("agent-pod.yaml").render(
         fleet=fleet.name,
         engine=engine,
         engine_name=template.engine,
         image=settings.image or engine["image"],
         agent_image=settings.agent_image,
         registry_secret=settings.registry_secret,
-        resources=merged(DEFAULT_RESOURCES, given),
+        resources=merged(PROFILES[settings.profile or "medium"], given),
         environment=_builder_environment(template, engine),
     )
-    manifest: dict[str, Any] = merged(yaml.safe_load(text), settings.pod or {})
-    return manifest
+    manifest: dict[str, Any] = merged(yaml.safe_load(text), _pod_keys(template, engine))
+    laid: dict[str, Any] = merged(manifest, settings.pod or {})
+    return laid
+
+
+def _pod_keys(template: Template, engine: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a template that stand for fields of the pod, as a patch of it."""
+    settings = template.settings
+    spec: dict[str, Any] = {
+        "serviceAccountName": settings.service_account,
+        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets or []],
+        "nodeSelector": settings.node_selector,
+        "tolerations": settings.tolerations,
+        "affinity": settings.affinity,
+        "hostUsers": settings.host_users,
+        "hostNetwork": settings.host_network,
+        "priorityClassName": settings.priority_class,
+        "schedulerName": settings.scheduler_name,
+        "terminationGracePeriodSeconds": settings.termination_grace_period_seconds,
+        "containers": settings.containers,
+        "volumes": settings.volumes,
+    }
+    if settings.ca_bundle:
+        bundle = settings.ca_bundle
+        mount = {"name": "ca-bundle", "mountPath": f"{engine['caDir']}/{bundle.config_map}.crt", "subPath": bundle.key}
+        builder = {"name": template.engine, "volumeMounts": [{**mount, "readOnly": True}]}
+        spec["containers"] = [builder, *(settings.containers or [])]
+        spec["volumes"] = [{"name": "ca-bundle", "configMap": {"name": bundle.config_map}}, *(settings.volumes or [])]
+    return {"spec": {key: value for key, value in spec.items() if value not in (None, [], {})}}
 
 
 def _builder_environment(template: Template, engine: dict[str, Any]) -> dict[str, str]:
@@ -148,14 +224,47 @@ def _builder_environment(template: Template, engine: dict[str, Any]) -> dict[str
         "CACHE_TTL": settings.cache and settings.cache.ttl,
         "TEMPLATE": template.name,
     }
-    return {f"JENKINS_KANIKO_{name}": value for name, value in values.items() if value}
+    facts = {f"JENKINS_KANIKO_{name}": value for name, value in values.items() if value}
+    own = {name: value for name, value in (settings.env or {}).items() if value is not None}
+    return {**facts, **_proxies(settings.proxy), **_mirrors(settings.registry_mirrors), **own}
+
+
+def _proxies(proxy: Proxy | None) -> dict[str, str]:
+    """In both spellings: programs differ in which one they read."""
+    if proxy is None:
+        return {}
+    values = {"HTTP_PROXY": proxy.http, "HTTPS_PROXY": proxy.https, "NO_PROXY": proxy.no_proxy}
+    given = {name: value for name, value in values.items() if value}
+    return given | {name.lower(): value for name, value in given.items()}
+
+
+def _mirrors(mirrors: list[str] | None) -> dict[str, str]:
+    """Of Docker Hub; Kaniko takes several from its map of registries only."""
+    if not mirrors:
+        return {}
+    return {"KANIKO_REGISTRY_MAP": ";".join(f"index.docker.io={mirror}" for mirror in mirrors)}
+
+
+def starter(
+    fleet: str, controller: Mapping[str, str | None], include: str | None = None, *, taken: bool = False
+) -> str:
+    """Return a configuration to start from, with comments.
+
+    Args:
+        controller: url, user, token_env, and ca and cloud where they are known.
+        include: a file beside it.
+        taken: the templates come from that controller, so there is none as an example.
+    """
+    given = {"ca": None, "cloud": None, **controller}
+    text: str = _text_template("jenkins-kaniko.yaml").render(fleet=fleet, include=include, taken=taken, **given)
+    return text + "\n"
 
 
 @cache
-def _agent_pod() -> jinja2.Template:
+def _text_template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - YAML
     environment.filters["json"] = _quoted
-    return environment.from_string(resources.text("templates/agent-pod.yaml.j2"))
+    return environment.from_string(resources.text(f"templates/{name}.j2"))
 
 
 def _quoted(value: Any) -> str:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from jenkins_kaniko.config import load, parse
 from jenkins_kaniko.errors import ConfigError, WrongInputError
-from jenkins_kaniko.model import Controller, Fleet, SecretRef, Template, TemplateSettings
+from jenkins_kaniko.fleetfile import Controller, SecretRef, TemplateSettings, WorkspaceVolume
+from jenkins_kaniko.model import Fleet, Template
 
 FOLDER = Path(__file__).parent / "fixtures" / "config"
 EXPECT = "# expect: "
@@ -73,7 +74,7 @@ def test_defaults_lie_under_every_template() -> None:
     defaults = {
         "namespace": "builds",
         "idle_minutes": 5,
-        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {}},
+        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}},
         "cache": {"repo": "registry.example.com/cache"},
     }
     assert given_keys == {
@@ -81,7 +82,7 @@ def test_defaults_lie_under_every_template() -> None:
         "own": {
             **defaults,
             "idle_minutes": 0,
-            "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}, "limits": {}},
+            "resources": {"requests": {"cpu": "500m", "memory": "2Gi"}},
             "cache": {"repo": "registry.example.com/cache", "ttl": "24h"},
         },
         "without": {key: value for key, value in defaults.items() if key != "namespace"},
@@ -107,7 +108,8 @@ def test_the_pod_of_a_template_lies_on_the_pod_of_the_defaults() -> None:
     ("text", "labels"),
     [
         ("fleet: acme\ntemplates: {kaniko: {}}", ("kaniko",)),
-        ("fleet: acme\ntemplates: {kaniko: {labels: []}}", ("kaniko",)),
+        ("fleet: acme\ntemplates: {kaniko: {labels: []}}", ()),
+        ("fleet: acme\ntemplates: {kaniko: {name: builder}}", ("builder",)),
         ("fleet: acme\ndefaults: {labels: [builder]}\ntemplates: {kaniko: {}}", ("builder",)),
         ("fleet: acme\ndefaults: {labels: [builder]}\ntemplates: {kaniko: {labels: [a, b]}}", ("a", "b")),
         ("fleet: acme\ndefaults: {labels: [builder]}\ntemplates: {kaniko: {labels: }}", ("kaniko",)),
@@ -138,6 +140,96 @@ def test_merge_keys_share_what_templates_have_in_common() -> None:
     assert found == [("small", "builds", 5), ("big", "builds", 0), ("copy", "builds", 0)]
 
 
+def test_null_takes_away_what_the_defaults_give() -> None:
+    text = """
+        fleet: acme
+        defaults:
+          profile: small
+          env: {A: '1', B: '2'}
+          nodeSelector: {disk: ssd}
+          annotations: {team: builds}
+          resources: {limits: {memory: 1Gi}}
+          jenkins: {runAsUser: '1', workspaceVolume: {class: x, memory: 'true'}}
+        templates:
+          kaniko:
+            profile: null
+            env: {A: null}
+            nodeSelector: {disk: null}
+            annotations: null
+            resources: {limits: {cpu: '1', memory: null}}
+            jenkins: {runAsUser: null, workspaceVolume: {class: y}}
+    """
+    assert templates(text)[0].settings.model_dump(exclude_none=True) == {
+        "env": {"B": "2"},
+        "node_selector": {},
+        "resources": {"limits": {"cpu": "1", "memory": None}},
+        "jenkins": {"workspaceVolume": {"class": "y"}},
+    }
+
+
+def test_one_kind_of_workspace_replaces_another() -> None:
+    text = """
+        fleet: acme
+        defaults: {workspaceVolume: {emptyDir: {memory: true}}}
+        templates: {kaniko: {workspaceVolume: {dynamicPVC: {requestsSize: 1Gi}}}}
+    """
+    volume = templates(text)[0].settings.workspace_volume
+    assert volume == WorkspaceVolume.model_validate({"dynamicPVC": {"requestsSize": "1Gi"}})
+
+
+def test_a_template_with_a_pod_of_its_own_takes_no_pod_from_the_defaults(tmp_path: Path) -> None:
+    pod = b"spec: {containers: [{name: maven}]}\r\n# \xc3\xa9\r\n"
+    (tmp_path / "maven.yaml").write_bytes(pod)
+    text = """
+        fleet: acme
+        defaults: {namespace: builds, image: own, pod: {spec: {hostUsers: false}}, jenkins: {runAsUser: '1'}}
+        templates:
+          maven: {yamlFile: maven.yaml}
+          base: {engine: none}
+    """
+    maven, base = parse(text, tmp_path / "x.yaml").templates
+    shared = {"namespace": "builds", "jenkins": {"runAsUser": "1"}}
+    assert maven.settings.model_dump(exclude_none=True) == {**shared, "yaml_file": "maven.yaml"}
+    assert base.settings.model_dump(exclude_none=True) == {**shared, "engine": "none"}
+    assert (maven.yaml, base.yaml) == (pod.decode(), "")
+
+
+def test_included_files_lie_below(tmp_path: Path) -> None:
+    """Each is read once though two include it, and all paths are relative to the main file's folder."""
+    (tmp_path / "parts").mkdir()
+    files = {
+        "parts/common.yaml": "defaults: {namespace: common, idleMinutes: 1, instanceCap: 1}\ntemplates: {base: {}}",
+        "parts/a.yaml": "include: [parts/common.yaml]\ndefaults: {namespace: a, idleMinutes: 2}",
+        "parts/b.yaml": "fleet: acme\ninclude: [parts/common.yaml]\ntemplates: {maven: {yamlFile: parts/pod.yaml}}",
+        "parts/pod.yaml": "spec: {}",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    main = "fleet: acme\ninclude: [parts/a.yaml, parts/b.yaml]\ndefaults: {namespace: main}\ntemplates: {kaniko: {}}"
+    found = parse(main, tmp_path / "x.yaml")
+    assert [template.key for template in found.templates] == ["base", "maven", "kaniko"]
+    values = {"namespace": "main", "idle_minutes": 2, "instance_cap": 1}
+    assert [template.settings.model_dump(exclude_none=True) for template in found.templates] == [
+        values,
+        {**values, "yaml_file": "parts/pod.yaml"},
+        values,
+    ]
+
+
+def test_two_templates_may_share_a_name_on_different_controllers() -> None:
+    text = f"""
+        fleet: acme
+        controllers: {{main: {CONTROLLER}, second: {CONTROLLER}}}
+        templates:
+          maven: {{controllers: [main]}}
+          maven-2: {{controllers: [second], name: maven, id: maven}}
+    """
+    assert [(each.name, each.id_in("acme")) for each in templates(text)] == [
+        ("maven", "jenkins-kaniko-acme-maven"),
+        ("maven", "maven"),
+    ]
+
+
 @pytest.mark.parametrize("name", ["a", "a-b", "0", "a" * 40])
 def test_names_may_have_letters_digits_and_dashes(name: str) -> None:
     assert parse(f"fleet: '{name}'", Path("x.yaml")).name == name
@@ -155,7 +247,7 @@ def test_a_missing_file_says_how_to_give_one(tmp_path: Path) -> None:
         load(file)
     assert str(caught.value) == (
         f"{file}: no such file. Give one with --config, or write a jenkins-kaniko.yaml here: "
-        "the README has one to start from."
+        "`jenkins-kaniko init` makes one to start from."
     )
 
 

@@ -4,35 +4,74 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.config import parse
-from jenkins_kaniko.model import Controller, FleetFile, TemplateSettings
+from jenkins_kaniko.render import PROFILES
+from jenkins_kaniko.schema import json_schema
+from tests.test_render import regenerating
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+REFERENCE = "## Every key\n"
+MAVEN = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: maven, image: 'maven:3.9'}]}\n"
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-CONFIGURATIONS = [(page, text) for page in PAGES for text in blocks(page, "yaml")]
+CONFIGURATIONS = [(page, text) for page in PAGES for text in blocks(page, "yaml") if "fleet:" in text]
 
 
 @pytest.mark.parametrize(("page", "text"), CONFIGURATIONS, ids=lambda value: getattr(value, "name", ""))
-def test_each_configuration_is_valid(page: Path, text: str) -> None:
-    assert parse(text, page).name == "acme"
+def test_each_configuration_is_valid(page: Path, text: str, tmp_path: Path) -> None:
+    (tmp_path / "pods").mkdir()
+    (tmp_path / "pods" / "maven.yaml").write_text(MAVEN, encoding="utf-8")
+    assert parse(text, tmp_path / "jenkins-kaniko.yaml").name == "acme"
 
 
-def test_the_reference_shows_every_key() -> None:
-    whole = blocks(ROOT / "docs" / "configuration.md", "yaml")[0]
-    keys = {
-        str(field.alias) for kind in (FleetFile, Controller, TemplateSettings) for field in kind.model_fields.values()
-    }
+def mappings() -> dict[str, dict[str, Any]]:
+    """Return the mappings of the file by their heading, the file itself first."""
+    schema = json_schema()
+    return {"The file": schema, **schema["$defs"]}
+
+
+def test_the_whole_file_shows_every_key() -> None:
+    whole = blocks(CONFIGURATION, "yaml")[0]
+    keys = {key for mapping in mappings().values() for key in mapping["properties"]}
     assert {key for key in keys if not re.search(rf"\b{key}:", whole)} == set()
+
+
+def reference() -> str:
+    """Return the tables of all keys, made of the same texts as the schema."""
+    parts = []
+    for name, mapping in mappings().items():
+        words = re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower() if name != "The file" else "the file"
+        rows = [f"| {key} | {value['description']} |" for key, value in mapping["properties"].items()]
+        parts += [f"### {words.capitalize()}\n", "| key | meaning |", "|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def test_the_reference_is_that_of_the_schema() -> None:
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    before, _, found = text.partition(REFERENCE)
+    if regenerating():
+        CONFIGURATION.write_text(f"{before}{REFERENCE}\n{reference()}", encoding="utf-8")
+        found = f"\n{reference()}"
+    assert found.strip() == reference().strip()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_profiles_are_as_the_table_says(profile: str) -> None:
+    requests, limits = PROFILES[profile]["requests"], PROFILES[profile]["limits"]
+    cells = [f"{requests[name]}, at most {limits[name]}" for name in ("memory", "ephemeral-storage")]
+    row = " | ".join([profile, requests["cpu"], *cells])
+    assert f"| {row} |\n" in CONFIGURATION.read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_the_example_pipeline() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 
 from jenkins_kaniko import render
 from jenkins_kaniko.config import load
-from jenkins_kaniko.model import Fleet, Template, TemplateSettings
+from jenkins_kaniko.fleetfile import TemplateSettings
+from jenkins_kaniko.model import Fleet, Template
 from tests.support.fakes import fleet
 
 FOLDER = Path(__file__).parent / "fixtures" / "render"
@@ -73,17 +73,7 @@ def test_a_configuration_renders_as_its_golden_file(case: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_text_in_jenkins_is_the_pod(case: Path) -> None:
     for template in rendered(case):
-        assert yaml.safe_load(template["fields"]["yaml"]) == template["pod"]
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_forms_for_people_hold_the_same(case: Path) -> None:
-    given_fleet = load(case / "jenkins-kaniko.yaml")
-    pods = list(yaml.safe_load_all(render.as_text("pod", given_fleet.templates, given_fleet)))
-    assert pods == [template["pod"] for template in rendered(case)]
-    for form in ("jcasc", "helm"):
-        data = render.as_data(form, given_fleet.templates, given_fleet)
-        assert yaml.safe_load(render.as_text(form, given_fleet.templates, given_fleet)) == data
+        assert yaml.safe_load(template["fields"].get("yaml", "{}")) == template["pod"]
 
 
 def test_golden_files_cannot_be_rewritten_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,62 +120,23 @@ def test_any_text_arrives_unchanged_and_adds_nothing(texts: tuple[str, str, str,
     assert yaml.safe_load(render.pod_yaml(template, given_fleet)) == expected
 
 
-@given(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS, TEXTS))
-def test_any_text_comes_through_configuration_as_code_and_helm(texts: tuple[str, str, str, str, str]) -> None:
-    template, given_fleet = one(with_texts(texts))
-    plain = render.pod_yaml(template, given_fleet)
-    [item] = yaml.safe_load(render.as_text("jcasc", [template], given_fleet))
-    assert not re.search(r"(?<!\^)\$\{", item["yaml"])
-    assert item["yaml"].replace("^${", "${") == plain
-    values = yaml.safe_load(render.as_text("helm", [template], given_fleet))
-    text = values["agent"]["podTemplates"]["kaniko"]
-    assert "{{" not in text.replace('{{ "{{" }}', "")
-    assert yaml.safe_load(text.replace('{{ "{{" }}', "{{")) == [item]
-
-
 @given(st.lists(LABELS, min_size=1, unique=True))
 def test_labels_arrive_as_jenkins_separates_them(labels: list[str]) -> None:
     template, given_fleet = one({}, tuple(labels))
     assert render.pod_template(template, given_fleet).fields["label"].split(" ") == labels
 
 
-def test_configuration_as_code_gets_names_as_it_spells_them() -> None:
-    template, given_fleet = one({"podRetention": "OnFailure", "idleMinutes": 5, "inheritFrom": "${base}"})
-    assert render.as_data("jcasc", [template], given_fleet) == [
-        {
-            "id": "jenkins-kaniko-acme-kaniko",
-            "name": "kaniko",
-            "label": "kaniko",
-            "showRawYaml": False,
-            "annotations": [{"key": "jenkins-kaniko/owner", "value": "acme"}],
-            "idleMinutes": 5,
-            "podRetention": "onFailure",
-            "inheritFrom": "^${base}",
-            "yaml": render.pod_yaml(template, given_fleet),
-        }
-    ]
-
-
-def test_helm_values_hold_each_template_under_its_name() -> None:
-    given_fleet = fleet("fleet: acme\ntemplates: {small: {}, big: {agentImage: '{{ x }}'}}")
-    values = render.as_data("helm", given_fleet.templates, given_fleet)
-    texts = values["agent"]["podTemplates"]
-    assert (list(values), list(values["agent"]), list(texts)) == (["agent"], ["podTemplates"], ["small", "big"])
-    assert "image: '{{ \"{{\" }} x }}'" in texts["big"]
-
-
-def test_no_templates_render_as_nothing() -> None:
-    given_fleet = fleet("fleet: acme")
-    assert [render.as_text(form, [], given_fleet) for form in ("pod", "jcasc", "helm")] == [
-        "",
-        "[]\n",
-        "agent:\n  podTemplates: {}\n",
-    ]
-
-
 def test_the_id_does_not_change_with_the_content() -> None:
     contents: list[dict[str, Any]] = [{}, {"image": "a"}, {"namespace": "b", "pod": {"spec": {"hostUsers": False}}}]
     assert {render.pod_template(*one(each)).id for each in contents} == {"jenkins-kaniko-acme-kaniko"}
+
+
+def test_a_pod_of_ones_own_is_kept_to_the_byte() -> None:
+    text = "# caf\u00e9\r\nspec: {date: 2024-01-01, x: '${A} {{ b }}'}\r\n"
+    own = Template("maven", (), TemplateSettings.model_validate({"yamlFile": "maven.yaml"}), text)
+    given_fleet = fleet("fleet: acme")
+    assert render.pod_template(own, given_fleet).fields["yaml"] == text
+    assert render.pod(own, given_fleet) == {"spec": {"date": "2024-01-01", "x": "${A} {{ b }}"}}
 
 
 @pytest.mark.parametrize(
