@@ -6,11 +6,13 @@ again and finds either the old list or the new one, never a part of it.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
 from jenkins_kaniko.model import CloudState, PodTemplate
-from jenkins_kaniko.plan import Plan, make
+from jenkins_kaniko.plan import DELETE, Plan
+from jenkins_kaniko.values import same
 
 
 class Swapper(Protocol):
@@ -18,10 +20,15 @@ class Swapper(Protocol):
 
     name: str
 
-    def apply(self, state_hash: str, templates: tuple[int | PodTemplate, ...]) -> CloudState: ...
+    def apply(
+        self,
+        state_hash: str,
+        templates: tuple[int | PodTemplate, ...],
+        cloud_fields: Mapping[str, Any] | None = None,
+    ) -> CloudState: ...
 
 
-def apply(plan: Plan, controller: Swapper, wanted: list[PodTemplate], fleet: str) -> CloudState:
+def apply(plan: Plan, controller: Swapper) -> CloudState:
     """Carry out `plan`, then compare what the controller answers with what was wanted.
 
     Raises:
@@ -30,12 +37,43 @@ def apply(plan: Plan, controller: Swapper, wanted: list[PodTemplate], fleet: str
     """
     if plan.refusals:
         raise RefusedError(f"controller {controller.name}: " + "\n".join(plan.refusals))
-    state = controller.apply(plan.state.hash, plan.order)
-    left = make(state, wanted, fleet).changes
+    manages_cloud = plan.cloud or not plan.state.exists
+    state = controller.apply(plan.state.hash, plan.order, plan.cloud_fields if manages_cloud else None)
+    left = [*_unlike(plan, state), *_unlike_cloud(plan, state)]
     if left:
-        names = ", ".join(f"{change.wanted.name}.{field.field}" for change in left for field in change.fields)
         raise JenkinsKanikoError(
-            f"controller {controller.name}: applied, but it reads back otherwise: {names}. "
+            f"controller {controller.name}: applied, but it reads back otherwise: {', '.join(left)}. "
             "Run plan to see both sides; another tool may be writing the same cloud."
         )
     return state
+
+
+def _unlike(plan: Plan, state: CloudState) -> list[str]:
+    there = {template.id: template for template in state.templates}
+    left = []
+    for change in plan.changes:
+        wanted, found = change.template, there.get(change.template.id)
+        if change.action == DELETE:
+            left += [wanted.name] if found else []
+        elif found is None:
+            left.append(wanted.name)
+        elif wanted.xml is None:
+            left += [
+                f"{wanted.name}.{name}"
+                for name in {**wanted.fields, **found.fields}
+                if not same(_value(wanted.fields, name, state.defaults), _value(found.fields, name, state.defaults))
+            ]
+    return left
+
+
+def _unlike_cloud(plan: Plan, state: CloudState) -> list[str]:
+    have, defaults = state.cloud_fields, state.cloud_defaults
+    return [
+        f"{state.cloud}.{name}"
+        for name, value in plan.cloud_fields.items()
+        if not same(_value(have, name, defaults), value)
+    ]
+
+
+def _value(fields: Mapping[str, Any], name: str, defaults: Mapping[str, Any]) -> Any:
+    return fields.get(name, defaults.get(name))

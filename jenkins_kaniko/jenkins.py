@@ -9,17 +9,20 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote_plus
 
 import jenkins as python_jenkins
 import requests
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
-from jenkins_kaniko.model import OWNER_ANNOTATION, CloudState, PodTemplate
+from jenkins_kaniko.mark import owner_of
+from jenkins_kaniko.model import Agent, CloudState, PodTemplate
 
 TIMEOUT_SECONDS = 60
 LITERAL_LENGTH = 60_000
@@ -30,7 +33,13 @@ HOSTNAME_MISMATCH = 62
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH."""
 IN_DOUBT = "; it may have carried out the change all the same: plan tells"
 PROXY_CODES = {502, 504}
-REFUSED_CODES = {"state-moved", "cloud-ambiguous"}
+REFUSALS = {"state-moved": RefusedError, "cloud-ambiguous": RefusedError, "not-saved": JenkinsKanikoError}
+"""What the program refuses with to errors; all else is a wrong input."""
+CONSOLE_NEEDS = "the script console needs Overall/Administer"
+EXPORT_NEEDS = "reading what configuration-as-code exports needs Overall/SystemRead"
+NO_JENKINS = "no Jenkins at this address; check url, its path included"
+NO_EXPORT = f"{NO_JENKINS}, and that the configuration-as-code plugin is installed"
+NO_RELOAD = "reloading with a token is not enabled there (Java property casc.reload.token, variable CASC_RELOAD_TOKEN)"
 
 
 class Controller:
@@ -42,6 +51,7 @@ class Controller:
         user, token: an API token, not a password: with it no crumb is needed (Jenkins since 2.96).
         ca: a PEM file that signs the controller's certificate; None for the system's.
         timeout: seconds for each request.
+        may_create: the cloud need not be there: it is one that the configuration creates.
     """
 
     def __init__(
@@ -53,8 +63,11 @@ class Controller:
         cloud: str,
         ca: Path | None = None,
         timeout: float = TIMEOUT_SECONDS,
+        *,
+        may_create: bool = False,
     ) -> None:
         self.name = name
+        self.may_create = may_create
         self.url = url
         self.user = user
         self.cloud = cloud
@@ -66,32 +79,93 @@ class Controller:
         self._client._auths = self._client._auths[:1]  # Kerberos would be tried first where it is installed
         self._client._session.verify = str(ca) if ca else True  # PYTHONHTTPSVERIFY=0 would turn it off
 
-    def read(self) -> CloudState:
-        """Return the cloud's own pod templates. Raises UnreachableError, WrongInputError, RefusedError."""
-        return self._state(self._run({"verb": "read", "cloud": self.cloud}))
+    def read(self, *, backup: bool = False) -> CloudState:
+        """Return the cloud's own pod templates, with `backup` each with the XML that restores it.
 
-    def apply(self, state_hash: str, templates: Sequence[int | PodTemplate]) -> CloudState:
+        Raises:
+            UnreachableError, WrongInputError, RefusedError: they say why.
+        """
+        return self._state(self._run({"verb": "read", "cloud": self.cloud, "backup": backup}))
+
+    def apply(
+        self,
+        state_hash: str,
+        templates: Sequence[int | PodTemplate],
+        cloud_fields: Mapping[str, Any] | None = None,
+    ) -> CloudState:
         """Replace the cloud's templates if its state still has `state_hash`; return what is there then.
 
         Args:
             state_hash: `CloudState.hash` of what the plan was made from.
             templates: the new list in its order; a number keeps the template at that place of the old one.
+            cloud_fields: properties to set on the cloud itself, which is made where it is not there.
 
         Raises:
             RefusedError: the state moved since; nothing was changed.
             UnreachableError, WrongInputError: as for `read`.
         """
-        listed = [
-            {"keep": item} if isinstance(item, int) else {"put": {"id": item.id, "fields": dict(item.fields)}}
-            for item in templates
-        ]
-        request = {"verb": "apply", "cloud": self.cloud, "hash": state_hash, "templates": listed}
+        listed = [{"keep": item} if isinstance(item, int) else {"put": _put(item)} for item in templates]
+        request: dict[str, Any] = {"verb": "apply", "cloud": self.cloud, "hash": state_hash, "templates": listed}
+        if cloud_fields is not None:
+            request["cloudFields"] = dict(cloud_fields)
         return self._state(self._run(request, IN_DOUBT))
+
+    def export(self) -> str:
+        """Return the configuration as configuration-as-code writes it; needs Overall/SystemRead only.
+
+        Raises:
+            UnreachableError: it says why.
+        """
+        return self._ask("POST", "configuration-as-code/export").text
+
+    def versions(self) -> tuple[str, str]:
+        """Return the versions of the kubernetes plugin and of Jenkins, each empty where we may not know it."""
+        try:
+            answer = self._ask("GET", "pluginManager/api/json?depth=1&tree=plugins[shortName,version,active]")
+            plugins = {one["shortName"]: one["version"] for one in answer.json()["plugins"]}
+        except (UnreachableError, ValueError, KeyError, TypeError):
+            return "", ""
+        return plugins.get("kubernetes", ""), answer.headers.get("X-Jenkins", "")
+
+    def reload(self, token: str) -> None:
+        """Make configuration-as-code load its sources again; the token alone is enough.
+
+        Raises:
+            UnreachableError: the token is wrong, or no token is known there, or no answer came.
+            JenkinsKanikoError: the sources could not be loaded; with configuration-as-code 2099 and later that
+                comes with HTTP 200 (facts: TokenReloadAction).
+        """
+        address, session = f"{self._client.server}reload-configuration-as-code/", self._client._session
+        try:
+            # the token is part of the address, which the texts of many exceptions hold
+            answer = session.post(
+                address, params={"casc-reload-token": token}, timeout=self._client.timeout, allow_redirects=False
+            )
+        except requests.Timeout:
+            raise UnreachableError(f"{self._who}: no answer to the reload within {self._client.timeout:g} s") from None
+        except requests.RequestException as error:
+            cause = _connection_cause(error).replace(token, "…").replace(quote_plus(token), "…")
+            raise UnreachableError(f"{self._who}: cannot be reached: {cause}") from None
+        if answer.status_code in (401, 404):
+            reason = "the reload token is wrong" if answer.status_code == 401 else NO_RELOAD
+            raise UnreachableError(f"{self._who}: HTTP {answer.status_code}: {reason}")
+        failure = _reload_failure(answer)
+        if failure:
+            raise JenkinsKanikoError(f"{self._who}: the reload failed there: {failure}")
+
+    def _ask(self, method: str, path: str) -> requests.Response:
+        try:
+            answer: requests.Response = self._client.jenkins_request(
+                requests.Request(method, self._client.server + path)
+            )
+        except (python_jenkins.JenkinsException, requests.RequestException) as error:
+            self._translate(error, "", EXPORT_NEEDS, NO_EXPORT)
+        return answer
 
     def _run(self, request: Mapping[str, Any], lost: str = "") -> dict[str, Any]:
         """Return the program's answer; `lost` is added to the message when the connection ended without one."""
         try:
-            output = self._client.run_script(script(request))
+            output = self._client.run_script(script({**request, "mayCreate": self.may_create}))
         except (python_jenkins.JenkinsException, requests.RequestException) as error:
             self._translate(error, lost)
         begin, end = output.find(BEGIN), output.rfind(END)
@@ -115,15 +189,15 @@ class Controller:
             )
         if answer["code"] == "state-moved":
             message += "; nothing was changed. Run plan again and look at what moved."
-        raise (RefusedError if answer["code"] in REFUSED_CODES else WrongInputError)(message)
+        raise REFUSALS.get(answer["code"], WrongInputError)(message)
 
-    def _translate(self, error: Exception, lost: str) -> NoReturn:
+    def _translate(self, error: Exception, lost: str, needs: str = CONSOLE_NEEDS, absent: str = NO_JENKINS) -> NoReturn:
         cause = error.__context__
         if isinstance(error, requests.HTTPError):
             cause = error
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
             doubt = lost if cause.response.status_code in PROXY_CODES else ""
-            raise UnreachableError(f"{self._who}: {self._http(cause.response)}{doubt}") from None
+            raise UnreachableError(f"{self._who}: {self._http(cause.response, needs, absent)}{doubt}") from None
         if isinstance(error, python_jenkins.TimeoutException):
             raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s{lost}") from None
         if isinstance(error, requests.RequestException):
@@ -136,7 +210,7 @@ class Controller:
             ) from None
         raise JenkinsKanikoError(f"{self._who}: the program failed there: {_shown(text)}") from None
 
-    def _http(self, response: requests.Response) -> str:
+    def _http(self, response: requests.Response, needs: str, absent: str) -> str:
         status, text = response.status_code, response.text
         if status == 401:
             return f"HTTP 401: wrong user or token for {self.user}; make an API token on the user's Security page"
@@ -146,14 +220,11 @@ class Controller:
                 f"set controllers.{self.name}.token to an API token of {self.user}"
             )
         if status == 403 and "X-Required-Permission" in response.headers:
-            return (
-                f"HTTP 403: {self.user} lacks {response.headers['X-Required-Permission']}; "
-                "the script console needs Overall/Administer"
-            )
+            return f"HTTP 403: {self.user} lacks {response.headers['X-Required-Permission']}; {needs}"
         if status == 403:
-            return f"HTTP 403: {self.user} may not do this; the script console needs Overall/Administer"
+            return f"HTTP 403: {self.user} may not do this; {needs}"
         if status == 404:
-            return "HTTP 404: no Jenkins at this address; check url, its path included"
+            return f"HTTP 404: {absent}"
         if status == 405:
             return "HTTP 405: the address leads on to another one; set url to the one it ends at, https:// most often"
         if status == 413:
@@ -176,10 +247,17 @@ class Controller:
             hash=answer["hash"],
             defaults=answer["defaults"],
             templates=tuple(
-                PodTemplate(found["id"], found["name"] or "", found["fields"], _owner(found["fields"]))
+                PodTemplate(
+                    found["id"], found["name"] or "", found["fields"], owner_of(found["fields"]), xml=found.get("xml")
+                )
                 for found in answer["templates"]
             ),
             casc_sources=tuple(answer["casc"]),
+            exists=answer["exists"],
+            cloud_fields=answer["cloudFields"],
+            cloud_defaults=answer["cloudDefaults"],
+            agents=tuple(Agent(found["name"], found["template"], found["idle"]) for found in answer["agents"]),
+            kinds=answer["kinds"],
         )
 
 
@@ -191,9 +269,19 @@ def script(request: Mapping[str, Any]) -> str:
     return f"{resources.text('scripts/sync.groovy')}\nanswer([\n{call}\n])"
 
 
-def _owner(fields: Mapping[str, Any]) -> str | None:
-    marks = [item["value"] for item in fields.get("annotations") or [] if item["key"] == OWNER_ANNOTATION]
-    return marks[0] if marks else None
+def _put(template: PodTemplate) -> dict[str, Any]:
+    return {"id": template.id, **({"fields": dict(template.fields)} if template.xml is None else {"xml": template.xml})}
+
+
+def _reload_failure(answer: requests.Response) -> str | None:
+    """Return what the body says when it is not of a success, whose body is empty or JSON without an error."""
+    try:
+        content = answer.json() if answer.text.strip() else {}
+        text = str(content.get("message", content))
+        failed = answer.status_code != 200 or content.get("status") == "error"
+    except (ValueError, AttributeError):
+        text, failed = re.sub("<[^>]*>", " ", answer.text), True
+    return f"HTTP {answer.status_code}: {_shown(text)}" if failed else None
 
 
 def _connection_cause(error: BaseException) -> str:

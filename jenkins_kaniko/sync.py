@@ -1,37 +1,56 @@
-"""What `plan` and `sync` do on many controllers: all at once, each with its own result.
+"""What `plan`, `drift`, `sync` and `rollback` do on many controllers: all at once, each with its own result.
 
-One failing controller never stops or hides the others. Nothing is printed here.
+One failing controller never stops or hides the others, unless the user asks for that. Nothing is printed here.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from jenkins_kaniko import errors
+from jenkins_kaniko import backup, errors
 from jenkins_kaniko.apply import Swapper, apply
-from jenkins_kaniko.errors import JenkinsKanikoError, WrongInputError
-from jenkins_kaniko.model import CloudState, Controller, Fleet, PodTemplate, SecretKey, SecretRef
-from jenkins_kaniko.plan import Plan, make
-from jenkins_kaniko.render import pod_template
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
+from jenkins_kaniko.fleetfile import Controller, SecretKey, SecretRef
+from jenkins_kaniko.lint import restricted_notes
+from jenkins_kaniko.mark import drifted
+from jenkins_kaniko.model import CloudState, Fleet, PodTemplate
+from jenkins_kaniko.plan import Consent, Plan, make
+from jenkins_kaniko.render import cloud_fields, pod_template
+from jenkins_kaniko.values import check
 
-MAX_WORKERS = 16
+MAX_WORKERS = 32
 
 
 class Door(Swapper, Protocol):
     """What planning and applying need of a controller; jenkins.Controller is one."""
 
-    def read(self) -> CloudState: ...
+    def read(self, *, backup: bool = False) -> CloudState: ...
 
 
 Connect = Callable[[str, Controller, str], Door]
 """Name, configuration and token of a controller -> its door."""
 
 ReadSecret = Callable[[SecretKey], str]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What somebody changed by hand on one of the fleet's templates.
+
+    Attributes:
+        fields: names of the properties that moved; None where there is nothing to compare with.
+        missing: the template is declared and not there: removed by hand, or never applied.
+    """
+
+    template: str
+    fields: tuple[str, ...] | None = ()
+    missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,12 +61,20 @@ class ControllerResult:
         plan: what would change or changed; None where the controller could not be read.
         applied: the plan was carried out and read back.
         error: what ended it; None when all went well.
+        backup: where what was replaced is kept.
+        drift: of the `drift` command.
+        skipped: not begun, because another controller failed first.
+        state: what is there, of the `list` command.
     """
 
     controller: str
     plan: Plan | None = None
     applied: bool = False
     error: JenkinsKanikoError | None = None
+    backup: Path | None = None
+    drift: tuple[Drift, ...] = ()
+    skipped: bool = False
+    state: CloudState | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +90,7 @@ class FleetResult:
         Args:
             differences: the code of a controller where something changed or would change.
         """
-        codes = {_exit_code(result, differences) for result in self.controllers}
+        codes = {_exit_code(result, differences) for result in self.controllers if not result.skipped}
         failed = codes - {errors.OK, errors.DIFFERENCES}
         if failed:
             return failed.pop() if len(codes) == 1 else errors.MIXED_OUTCOMES
@@ -73,7 +100,26 @@ class FleetResult:
 def _exit_code(result: ControllerResult, differences: int) -> int:
     if result.error:
         return result.error.exit_code
-    return differences if result.plan and not result.plan.empty else errors.OK
+    changed = bool(result.drift) or (result.plan is not None and not result.plan.empty)
+    return differences if changed else errors.OK
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to do it with and how: the same for all controllers of one command.
+
+    Attributes:
+        fail_fast: one controller after the other, and none more once one has failed.
+        on_done: told of each controller as it ends, from that controller's thread.
+        expected: hashes of the plans to carry out, by controller; anything else is refused.
+    """
+
+    connect: Connect
+    read_secret: ReadSecret
+    consent: Consent = field(default_factory=Consent)
+    fail_fast: bool = False
+    on_done: Callable[[ControllerResult], None] = lambda _result: None
+    expected: Mapping[str, str] | None = None
 
 
 def selected(fleet: Fleet, names: Sequence[str]) -> Mapping[str, Controller]:
@@ -87,59 +133,123 @@ def selected(fleet: Fleet, names: Sequence[str]) -> Mapping[str, Controller]:
     return {name: value for name, value in fleet.controllers.items() if not names or name in names}
 
 
-def plan_all(
-    fleet: Fleet, controllers: Mapping[str, Controller], connect: Connect, read_secret: ReadSecret
-) -> FleetResult:
+def plan_all(fleet: Fleet, controllers: Iterable[str], work: Work) -> FleetResult:
     """Plan on all `controllers` at once."""
 
-    def one(name: str, wanted: list[PodTemplate]) -> ControllerResult:
-        door = _door(fleet, name, connect, read_secret)
-        return ControllerResult(name, make(door.read(), wanted, fleet.name))
+    def one(name: str, door: Door, wanted: list[PodTemplate]) -> ControllerResult:
+        return ControllerResult(name, _plan(fleet, name, door.read(), wanted, work))
 
-    return _everywhere(fleet, controllers, one)
+    return _everywhere(fleet, controllers, work, one)
 
 
-def sync_all(
-    fleet: Fleet, controllers: Mapping[str, Controller], connect: Connect, read_secret: ReadSecret
-) -> FleetResult:
-    """Plan and apply on all `controllers` at once."""
+def drift_all(fleet: Fleet, controllers: Iterable[str], work: Work) -> FleetResult:
+    """Compare what is on all `controllers` with what was last applied there."""
 
-    def one(name: str, wanted: list[PodTemplate]) -> ControllerResult:
-        door = _door(fleet, name, connect, read_secret)
-        plan = make(door.read(), wanted, fleet.name)
-        if plan.empty:
-            return ControllerResult(name, plan)
-        try:
-            apply(plan, door, wanted, fleet.name)
-        except JenkinsKanikoError as error:
-            return ControllerResult(name, plan, error=error)
-        return ControllerResult(name, plan, applied=True)
+    def one(name: str, door: Door, wanted: list[PodTemplate]) -> ControllerResult:
+        state = door.read()
+        mine = [found for found in state.templates if found.owner == fleet.name]
+        there = {found.id for found in state.templates}
+        changed = [Drift(found.name, fields) for found in mine if (fields := drifted(found, state)) != ()]
+        gone = [Drift(template.name, missing=True) for template in wanted if template.id not in there]
+        return ControllerResult(name, drift=(*changed, *gone))
 
-    return _everywhere(fleet, controllers, one)
+    return _everywhere(fleet, controllers, work, one)
+
+
+def list_all(fleet: Fleet, controllers: Iterable[str], work: Work) -> FleetResult:
+    """Read what is on all `controllers`."""
+
+    def one(name: str, door: Door, _wanted: list[PodTemplate]) -> ControllerResult:
+        return ControllerResult(name, state=door.read())
+
+    return _everywhere(fleet, controllers, work, one)
+
+
+def sync_all(fleet: Fleet, controllers: Iterable[str], work: Work) -> FleetResult:
+    """Plan and apply on all `controllers` at once; what is replaced is kept before."""
+
+    def one(name: str, door: Door, wanted: list[PodTemplate]) -> ControllerResult:
+        plan = _plan(fleet, name, door.read(backup=True), wanted, work)
+        if work.expected is not None and work.expected.get(name) != plan.hash:
+            raise RefusedError(
+                f"controller {name}: something moved since the plan was written: the cloud, or the configuration; "
+                "nothing was changed. Write a new plan and look at it."
+            )
+        return _applied(fleet, name, door, plan)
+
+    return _everywhere(fleet, controllers, work, one)
+
+
+def rollback(fleet: Fleet, saved: backup.Backup, work: Work) -> FleetResult:
+    """Bring the fleet's templates on one controller back as `saved` holds them."""
+
+    def one(name: str, door: Door, wanted: list[PodTemplate]) -> ControllerResult:
+        state = door.read(backup=True)
+        if saved.cloud != state.cloud or saved.fleet != fleet.name:
+            raise WrongInputError(f"the backup is of fleet {saved.fleet}, cloud {saved.cloud}")
+        return _applied(fleet, name, door, backup.undo(saved, state))
+
+    return _everywhere(fleet, [saved.controller], work, one)
+
+
+def _plan(fleet: Fleet, name: str, state: CloudState, wanted: list[PodTemplate], work: Work) -> Plan:
+    cloud = cloud_fields(fleet, name)
+    check(cloud or {}, f"controllers.{name}.ensureCloud")
+    plan = make(state, wanted, fleet.name, work.consent, cloud)
+    if {**state.cloud_fields, **(cloud or {})}.get("restrictedPssSecurityContext"):
+        return replace(plan, notes=(*plan.notes, *restricted_notes(fleet, name)))
+    return plan
+
+
+def _applied(fleet: Fleet, name: str, door: Door, plan: Plan) -> ControllerResult:
+    if plan.empty:
+        return ControllerResult(name, plan)
+    kept = None
+    try:
+        if not plan.refusals:
+            kept = backup.write(fleet.folder, name, fleet.name, plan.state)
+        apply(plan, door)
+    except JenkinsKanikoError as error:
+        return ControllerResult(name, plan, error=error, backup=kept)
+    return ControllerResult(name, plan, applied=True, backup=kept)
 
 
 def _everywhere(
-    fleet: Fleet, names: Iterable[str], one: Callable[[str, list[PodTemplate]], ControllerResult]
+    fleet: Fleet,
+    names: Iterable[str],
+    work: Work,
+    one: Callable[[str, Door, list[PodTemplate]], ControllerResult],
 ) -> FleetResult:
-    wanted = [pod_template(template, fleet) for template in fleet.templates]
+    wanted = [(pod_template(template, fleet), template) for template in fleet.templates]
+    for template, _ in wanted:
+        check(template.fields, f"template {template.name}")
+    stopped = threading.Event()
 
     def guarded(name: str) -> ControllerResult:
+        result = ControllerResult(name, skipped=True) if stopped.is_set() else attempted(name)
+        if result.error and work.fail_fast:
+            stopped.set()
+        work.on_done(result)
+        return result
+
+    def attempted(name: str) -> ControllerResult:
         try:
-            return one(name, wanted)
+            return one(name, _door(fleet, name, work), [template for template, item in wanted if item.is_for(name)])
         except JenkinsKanikoError as error:
             return ControllerResult(name, error=error)
 
-    pool = ThreadPoolExecutor(MAX_WORKERS)
+    # one after the other where a failure shall stop the rest: all at once there would be no rest
+    pool = ThreadPoolExecutor(1 if work.fail_fast else MAX_WORKERS)
     try:
         return FleetResult(fleet.name, tuple(pool.map(guarded, names)))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C must not wait for a controller's answer
 
 
-def _door(fleet: Fleet, name: str, connect: Connect, read_secret: ReadSecret) -> Door:
+def _door(fleet: Fleet, name: str, work: Work) -> Door:
     controller = fleet.controllers[name]
-    token = secret_value(controller.token, f"controllers.{name}.token", fleet.folder, read_secret)
-    return connect(name, controller, token)
+    token = secret_value(controller.token, f"controllers.{name}.token", fleet.folder, work.read_secret)
+    return work.connect(name, controller, token)
 
 
 def secret_value(ref: SecretRef, key: str, folder: Path, read_secret: ReadSecret) -> str:

@@ -10,6 +10,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from jenkins_kaniko import resources
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
 from jenkins_kaniko.jenkins import Controller, script
+from jenkins_kaniko.model import Agent, PodTemplate
 from tests.support.fakes import (
     cloud,
     envelope,
@@ -31,6 +33,7 @@ from tests.support.fakes import (
     printed,
     request_of,
     script_of,
+    with_xml,
 )
 
 URL = "https://jenkins.example.com/ci"
@@ -97,13 +100,37 @@ def test_reading_is_one_request_that_answers_the_state(http: responses.RequestsM
     http.post(CONSOLE, body=printed(envelope(STATE)))
     assert controller().read() == STATE
     [call] = http.calls
-    assert request_of(call.request.body) == {"verb": "read", "cloud": "kubernetes"}
+    assert request_of(call.request.body) == {
+        "verb": "read",
+        "cloud": "kubernetes",
+        "backup": False,
+        "mayCreate": False,
+    }
+
+
+def test_reading_for_a_backup_answers_the_texts_too(http: responses.RequestsMock) -> None:
+    whole = with_xml(replace(STATE, agents=(Agent("kaniko-1", "8d3c", idle=True), Agent("old", None, idle=False))))
+    http.post(CONSOLE, body=printed(envelope(whole)))
+    assert controller().read(backup=True) == whole
+    assert request_of(http.calls[0].request.body)["backup"] is True
+
+
+def test_a_cloud_that_may_be_created_need_not_be_there(http: responses.RequestsMock) -> None:
+    missing = cloud(exists=False)
+    http.post(CONSOLE, body=printed(envelope(missing)))
+    door = Controller("main", URL, "ci-bot", TOKEN, "kubernetes", may_create=True)
+    assert door.read() == missing
+    door.apply("abc", [], {"namespace": "builds"})
+    requests_sent = [request_of(call.request.body) for call in http.calls]
+    assert [one["mayCreate"] for one in requests_sent] == [True, True]
+    assert requests_sent[1]["cloudFields"] == {"namespace": "builds"}
 
 
 def test_applying_is_one_request_that_answers_the_new_state(http: responses.RequestsMock) -> None:
     http.post(CONSOLE, body=printed(envelope(STATE)))
     put = found("jenkins-kaniko-acme-kaniko", "kaniko", owner="acme", yaml="kind: Pod\n", idleMinutes=5)
-    assert controller().apply("abc123", [2, put, 0]) == STATE
+    restored = PodTemplate("8d3c", "maven", xml="<old/>")
+    assert controller().apply("abc123", [2, put, 0, restored]) == STATE
     [call] = http.calls
     assert request_of(call.request.body) == {
         "verb": "apply",
@@ -123,7 +150,9 @@ def test_applying_is_one_request_that_answers_the_new_state(http: responses.Requ
                 }
             },
             {"keep": 0},
+            {"put": {"id": "8d3c", "xml": "<old/>"}},
         ],
+        "mayCreate": False,
     }
 
 
@@ -276,10 +305,9 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[JenkinsKanikoError], str]] = {
         "Set controllers.main.cloud, or add the cloud in Manage Jenkins > Clouds.",
     ),
     "state-moved": (
-        {"message": "the pod templates of cloud 'kubernetes' changed since the plan"},
+        {"message": "cloud 'kubernetes' changed since the plan"},
         RefusedError,
-        "the pod templates of cloud 'kubernetes' changed since the plan; nothing was changed. "
-        "Run plan again and look at what moved.",
+        "cloud 'kubernetes' changed since the plan; nothing was changed. Run plan again and look at what moved.",
     ),
     "cloud-ambiguous": (
         {"message": "2 clouds are named 'kubernetes'"},
@@ -295,6 +323,21 @@ REFUSALS: dict[str, tuple[dict[str, Any], type[JenkinsKanikoError], str]] = {
         {"message": "this plugin version has no field 'x'", "field": "x"},
         WrongInputError,
         "this plugin version has no field 'x'",
+    ),
+    "field-invalid": (
+        {"message": 'template a: podRetention cannot be "pod.retention.Evicted": this plugin version has no such'},
+        WrongInputError,
+        'template a: podRetention cannot be "pod.retention.Evicted": this plugin version has no such',
+    ),
+    "backup-invalid": (
+        {"message": "the backup's text of template a is not one of a pod template"},
+        WrongInputError,
+        "the backup's text of template a is not one of a pod template",
+    ),
+    "not-saved": (
+        {"message": "Jenkins could not save the change: No space left on device"},
+        JenkinsKanikoError,
+        "Jenkins could not save the change: No space left on device",
     ),
 }
 

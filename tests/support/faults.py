@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-Fault = Literal["cut after receive", "cut before answer", "bad gateway", "slow", "none"]
+Fault = Literal["cut after receive", "cut before answer", "bad gateway", "slow", "hold", "none"]
 
 
 class FaultyProxy:
@@ -25,6 +25,10 @@ class FaultyProxy:
         faults: a callable stands for what happens to the controller before it gets the request, a restart for one.
         delay: seconds that an answer comes late when the fault is slow.
         max_bytes: a longer body is answered 413, whatever the fault.
+
+    Attributes:
+        holding: a request is here, whole; it is forwarded when `release` is set, whoever still waits for the answer.
+        forwarded: what was held has been carried out.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class FaultyProxy:
         delay: float = 0,
         max_bytes: int | None = None,
     ) -> None:
+        self.holding, self.release, self.forwarded = threading.Event(), threading.Event(), threading.Event()
         self.target = urlsplit(target).netloc
         self.faults = list(faults)
         self._delay = delay
@@ -57,6 +62,9 @@ class FaultyProxy:
         fault = self.faults.pop(0) if self.faults else "none"
         if callable(fault):
             fault()
+        if fault == "hold":
+            self.holding.set()
+            self.release.wait(30)
         if self._max_bytes is not None and len(body) > self._max_bytes:
             request.send_error(413, "Request Entity Too Large")
         elif fault == "bad gateway":
@@ -70,9 +78,11 @@ class FaultyProxy:
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
+        if fault == "hold":
+            self.forwarded.set()
         if fault == "slow":
             time.sleep(self._delay)
-        if fault != "cut before answer":
+        if fault not in ("cut before answer", "hold"):
             request.send_response(answer.status)
             request.send_header("Content-Type", str(answer.headers["Content-Type"]))
             request.send_header("Content-Length", str(len(content)))
