@@ -5,12 +5,40 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import kubernetes
 import urllib3
 
-from jenkins_kaniko.errors import UnreachableError, WrongInputError
+from jenkins_kaniko.errors import RefusedError, UnreachableError, WrongInputError
+
+TIMEOUT_SECONDS = 30
+
+
+@contextmanager
+def _asking(where: str, right: str, *expected: int) -> Iterator[None]:
+    """Configure the client, and translate what goes wrong but for `expected` answers of the cluster.
+
+    Args:
+        right: what `kubectl auth can-i` should be asked.
+    """
+    try:
+        _configure()
+        yield
+    except kubernetes.config.ConfigException as error:
+        raise UnreachableError(f"{where}: no cluster configured: {error}") from None
+    except kubernetes.client.ApiException as error:
+        if error.status in expected:
+            raise
+        raise UnreachableError(
+            f"{where}: the cluster answers {error.status} {error.reason}; try: kubectl auth can-i {right}"
+        ) from None
+    except urllib3.exceptions.HTTPError as error:
+        raise UnreachableError(f"{where}: the cluster cannot be reached: {error}") from None
 
 
 def _configure() -> None:
@@ -27,7 +55,78 @@ def _configure() -> None:
         raise kubernetes.config.ConfigException(" ".join(str(error).split())) from None
 
 
-def read_secret(namespace: str, name: str, key: str, timeout: float = 30) -> str:
+@dataclass(frozen=True)
+class ConfigMap:
+    """A ConfigMap; `version` ties a write to what was read, None makes a new one."""
+
+    namespace: str
+    name: str
+    data: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The object as Kubernetes takes it."""
+        metadata = {
+            "name": self.name,
+            "namespace": self.namespace,
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+            "resourceVersion": self.version,
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {key: value for key, value in metadata.items() if value},
+            "data": dict(self.data),
+        }
+
+
+def list_config_maps(namespace: str, label: str, timeout: float = TIMEOUT_SECONDS) -> tuple[ConfigMap, ...]:
+    """Return the ConfigMaps of a namespace that have a label, whatever its value.
+
+    Raises:
+        UnreachableError: no cluster is configured, it does not answer, or it forbids listing.
+    """
+    with _asking(f"configmaps of namespace {namespace}", f"list configmaps -n {namespace}"):
+        found = kubernetes.client.CoreV1Api().list_namespaced_config_map(
+            namespace, label_selector=label, _request_timeout=timeout
+        )
+    plain: Any = kubernetes.client.ApiClient().sanitize_for_serialization
+    return tuple(_config_map(plain(one)) for one in found.items)
+
+
+def _config_map(found: Mapping[str, Any]) -> ConfigMap:
+    data, metadata = found.get("data", {}), found["metadata"]
+    labels, annotations = metadata.get("labels", {}), metadata.get("annotations", {})
+    return ConfigMap(metadata["namespace"], metadata["name"], data, labels, annotations, metadata["resourceVersion"])
+
+
+def write_config_map(wanted: ConfigMap, timeout: float = TIMEOUT_SECONDS) -> None:
+    """Make or replace a ConfigMap, if nobody else did since it was read.
+
+    Raises:
+        RefusedError: it was changed, made or deleted meanwhile; nothing was written.
+        UnreachableError: no cluster is configured, it does not answer, or it forbids writing.
+    """
+    where = f"configmap {wanted.namespace}/{wanted.name}"
+    verb = "create" if wanted.version is None else "update"
+    try:
+        with _asking(where, f"{verb} configmaps -n {wanted.namespace}", 404, 409):
+            api: Any = kubernetes.client.CoreV1Api()  # takes plain data too, which its types do not say
+            if wanted.version is None:
+                api.create_namespaced_config_map(wanted.namespace, wanted.manifest, _request_timeout=timeout)
+            else:
+                api.replace_namespaced_config_map(
+                    wanted.name, wanted.namespace, wanted.manifest, _request_timeout=timeout
+                )
+    except kubernetes.client.ApiException:
+        raise RefusedError(f"{where}: somebody else made, changed or deleted it meanwhile; run plan again") from None
+
+
+def read_secret(namespace: str, name: str, key: str, timeout: float = TIMEOUT_SECONDS) -> str:
     """Return one value of a Secret, read with the current context of KUBECONFIG or the pod's own account.
 
     Raises:
@@ -36,19 +135,10 @@ def read_secret(namespace: str, name: str, key: str, timeout: float = 30) -> str
     """
     where = f"secret {namespace}/{name}"
     try:
-        _configure()
-        found = kubernetes.client.CoreV1Api().read_namespaced_secret(name, namespace, _request_timeout=timeout)
-    except kubernetes.config.ConfigException as error:
-        raise UnreachableError(f"{where}: no cluster configured: {error}") from None
-    except kubernetes.client.ApiException as error:
-        if error.status == 404:
-            raise WrongInputError(f"{where}: not found") from None
-        raise UnreachableError(
-            f"{where}: the cluster answers {error.status} {error.reason}; "
-            f"try: kubectl auth can-i get secrets/{name} -n {namespace}"
-        ) from None
-    except urllib3.exceptions.HTTPError as error:
-        raise UnreachableError(f"{where}: the cluster cannot be reached: {error}") from None
+        with _asking(where, f"get secrets/{name} -n {namespace}", 404):
+            found = kubernetes.client.CoreV1Api().read_namespaced_secret(name, namespace, _request_timeout=timeout)
+    except kubernetes.client.ApiException:
+        raise WrongInputError(f"{where}: not found") from None
     data = found.data or {}
     if key not in data:
         raise WrongInputError(f"{where}: has no key {key}; it has {', '.join(sorted(data)) or 'none'}")
