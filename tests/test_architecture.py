@@ -17,14 +17,21 @@ MAX_LINES = 350
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"cli_config", "cli_fleet", "cli_import"},
+    {"cli_shared"},
+    {"planfile", "listing"},
     {"report"},
     {"sync"},
-    {"apply", "engines"},
-    {"jenkins", "cluster"},
-    {"plan"},
-    {"render"},
-    {"config"},
-    {"model", "document"},
+    {"apply", "backup", "engines", "importer", "sidecar"},
+    {"jenkins", "cluster", "export", "forms"},
+    {"plan", "casc"},
+    {"mark", "lint"},
+    {"values"},
+    {"render", "plugin_versions"},
+    {"config", "schema"},
+    {"mistakes"},
+    {"model"},
+    {"document", "fleetfile"},
     {"errors", "resources", "merge"},
     {"__init__"},
 )
@@ -36,11 +43,11 @@ DOORS = {
     "kubernetes": {"cluster"},
     "urllib3": {"cluster"},
     "jinja2": {"render"},
-    "rich": {"report", "cli"},
-    "click": {"cli"},
-    "yaml": {"document", "render"},
-    "pydantic": {"model", "config"},
-    "pydantic_core": {"model"},
+    "rich": {"report", "cli_shared"},
+    "click": {"cli", "cli_shared", "cli_config", "cli_fleet", "cli_import"},
+    "yaml": {"casc", "document", "render"},
+    "pydantic": {"fleetfile", "mistakes", "config"},
+    "pydantic_core": {"fleetfile"},
 }
 """Third-party packages, and the modules that may import them."""
 
@@ -97,7 +104,9 @@ def test_every_door_is_used() -> None:
     assert used == {(name, stem) for name, stems in DOORS.items() for stem in stems}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.stem != "cli"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if not path.stem.startswith("cli")], ids=lambda path: path.stem
+)
 def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     forbidden = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
     assert calls(path) & forbidden == set()

@@ -18,7 +18,7 @@ def heeding_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("command", ["plan", "sync"])
+@pytest.mark.parametrize("command", ["plan", "drift", "sync"])
 def test_ctrl_c_does_not_wait_for_a_silent_controller(command: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         controller = {

@@ -19,6 +19,7 @@ class Unauthorized(BaseHTTPRequestHandler):
     """Answers whoever gets through the handshake."""
 
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
         self.send_error(401)
 
     def log_message(self, format: str, *args: object) -> None:

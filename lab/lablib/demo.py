@@ -89,27 +89,19 @@ def build(settings: Mapping[str, str], home: Path) -> str:
 
 def configuration(settings: Mapping[str, str], url: str, user: str) -> dict[str, Any]:
     """What a platform engineer writes; as JSON, which is YAML too."""
-    template: dict[str, Any] = {"labels": ["kaniko"], "pod": pod_patch(settings)}
+    template: dict[str, Any] = {"labels": ["kaniko"]}
     if "KANIKO_IMAGE" in settings:
         template["image"] = settings["KANIKO_IMAGE"]
+    if "REGISTRY_CA_CONFIGMAP" in settings:
+        template["caBundle"] = {"configMap": settings["REGISTRY_CA_CONFIGMAP"]}
+    if "KANIKO_REGISTRY_MIRROR" in settings:
+        template["registryMirrors"] = settings["KANIKO_REGISTRY_MIRROR"].split(",")
     return {
         "fleet": "demo",
         "defaults": {"namespace": settings["NAMESPACE"], "registrySecret": settings["REGISTRY_SECRET"]},
         "controllers": {"main": {"url": url, "user": user, "token": {"env": "JENKINS_TOKEN"}}},
         "templates": {"kaniko": template},
     }
-
-
-def pod_patch(settings: Mapping[str, str]) -> dict[str, Any]:
-    container: dict[str, Any] = {"name": "kaniko"}
-    spec: dict[str, Any] = {"containers": [container]}
-    if "KANIKO_REGISTRY_MIRROR" in settings:
-        container["env"] = [{"name": "KANIKO_REGISTRY_MIRROR", "value": settings["KANIKO_REGISTRY_MIRROR"]}]
-    if "REGISTRY_CA_CONFIGMAP" in settings:
-        path = "/kaniko/ssl/certs/registry-ca.crt"
-        container["volumeMounts"] = [{"name": "registry-ca", "mountPath": path, "subPath": "ca.crt"}]
-        spec["volumes"] = [{"name": "registry-ca", "configMap": {"name": settings["REGISTRY_CA_CONFIGMAP"]}}]
-    return {"spec": spec}
 
 
 @contextmanager

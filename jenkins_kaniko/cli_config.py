@@ -1,0 +1,108 @@
+"""Commands that need no controller: the configuration and what is made of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from jenkins_kaniko import errors
+from jenkins_kaniko.cli_shared import config_option, count, load, output_option, print_json
+
+
+@click.command()
+@config_option
+@output_option
+@click.option("--strict", is_flag=True, help="Exit 1 when there are warnings.")
+def validate(config: Path, output: str, strict: bool) -> None:
+    """Check the configuration; no controller needed.
+
+    All mistakes are listed with file and line; then, as warnings, what is allowed but will not work as meant.
+
+    \b
+    Example:
+      jenkins-kaniko validate -c fleet/jenkins-kaniko.yaml
+    """
+    from jenkins_kaniko.lint import warnings
+
+    fleet = load(config, output, "validate")
+    names = [template.name for template in fleet.templates]
+    found = warnings(fleet)
+    if output == "json":
+        data = {"problems": [], "warnings": [asdict(one) for one in found]}
+        print_json("validate", {**data, "controllers": list(fleet.controllers), "templates": names})
+    else:
+        for one in found:
+            click.echo(f"warning: {one}")
+        click.echo(
+            f"{config}: fleet {fleet.name}: {count(len(names), 'template')}, "
+            f"{count(len(fleet.controllers), 'controller')}: valid"
+            + (f", {count(len(found), 'warning')}" if found else "")
+        )
+    sys.exit(errors.WRONG_INPUT if strict and found else errors.OK)
+
+
+@click.command()
+@config_option
+@output_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["pod", "jcasc", "helm", "configmap"]),
+    default="pod",
+    show_default=True,
+    help="pod: Kubernetes manifests; jcasc: for configuration-as-code; helm: values of Jenkins' Helm chart; "
+    "configmap: for the chart's sidecar, with --cloud.",
+)
+@click.option("--template", "only", metavar="NAME", help="Only this template.")
+@click.option("--cloud", metavar="CONTROLLER", help="The whole cloud of this controller, which needs its ensureCloud.")
+def render(config: Path, output: str, form: str, only: str | None, cloud: str | None) -> None:
+    """Print the agent pods; no controller needed.
+
+    \b
+    Examples:
+      jenkins-kaniko render --template kaniko
+      jenkins-kaniko render --format helm > templates.yaml
+      jenkins-kaniko render --format configmap --cloud main | kubectl apply -f -
+    """
+    from jenkins_kaniko import forms
+
+    if cloud and (only or form == forms.POD):
+        raise click.UsageError("--cloud is the whole cloud, as jcasc, helm or configmap; give no --template")
+    if form == forms.CONFIG_MAP and not cloud:
+        raise click.UsageError("a ConfigMap defines the whole cloud: say of which controller with --cloud")
+    fleet = load(config, output, "render")
+    templates = [template for template in fleet.templates if only in (None, template.name)]
+    if only and not templates:
+        there = ", ".join(template.name for template in fleet.templates) or "none"
+        raise errors.WrongInputError(f"no template named {only}; the configuration has: {there}")
+    if cloud:
+        from jenkins_kaniko.sync import selected
+
+        selected(fleet, [cloud])
+        data = forms.cloud_as_data(form, fleet, cloud)
+    else:
+        data = forms.as_data(form, templates, fleet)
+    if output == "json":
+        print_json("render", {"format": form, "result": data})
+    else:
+        click.echo(forms.as_text(form, data), nl=False)
+
+
+@click.command()
+@output_option
+def schema(output: str) -> None:
+    """Print the JSON Schema of the configuration, for editors.
+
+    \b
+    Example:
+      jenkins-kaniko schema > jenkins-kaniko.schema.json
+    and in the first line of the configuration:
+      # yaml-language-server: $schema=jenkins-kaniko.schema.json
+    """
+    from jenkins_kaniko.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

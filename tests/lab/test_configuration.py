@@ -1,0 +1,52 @@
+"""Keys of the configuration do what they say to a real Kaniko: mirrors in their order, a CA of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lablib import demo
+
+from tests.lab.conftest import ROOT, Lab
+from tests.support.pipeline import run_pipeline
+from tests.support.standin import StandIn
+
+pytestmark = [pytest.mark.jvm, pytest.mark.lab]
+
+ABSENT = "absent.lab.test:5000"
+
+
+def test_a_template_with_mirrors_and_a_ca_builds(lab: Lab, tmp_path: Path) -> None:
+    """The first mirror is not there, so Kaniko goes on to the second, which the lab's CA signs."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "Dockerfile").write_text("FROM python:3.11-slim\nCOPY Dockerfile /\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "source"]):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+        subprocess.run(["git", *identity, *command], cwd=source, check=True)
+    mirror = lab.settings["LAB_REGISTRY"]
+    settings = {**demo.lab_settings(), "KANIKO_REGISTRY_MIRROR": f"{ABSENT},{mirror}"}
+    with StandIn(tmp_path / "controller") as controller:
+        config = demo.configuration(settings, controller.url, controller.admin.name)
+        assert config["templates"]["kaniko"] == {
+            "labels": ["kaniko"],
+            "image": lab.settings["LAB_KANIKO_IMAGE"],
+            "caBundle": {"configMap": "lab-ca"},
+            "registryMirrors": [ABSENT, mirror],
+        }
+        (tmp_path / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
+        environment = {**os.environ, "JENKINS_TOKEN": controller.admin.token}
+        command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    jenkinsfile = ROOT / "tests" / "fixtures" / "pipeline" / "mirrors.jenkinsfile"
+    result = run_pipeline(
+        jenkinsfile, tmp_path / "controller", ROOT, source, {"REGISTRY": mirror}, lab.kubeconfig, job="configured"
+    )
+    assert result.result == "SUCCESS", result.log
+    assert "built sha256:" in result.log
+    tried = [name for name in (ABSENT, mirror) if f"from registry map {name}" in result.log or name in result.log]
+    assert tried == [ABSENT, mirror]
