@@ -11,7 +11,7 @@ from jenkins_kaniko.lint import restricted_notes, warnings
 from jenkins_kaniko.model import Fleet
 from tests.test_render import CASES
 
-MAVEN = "spec: {containers: [{name: maven, image: 'maven', volumeMounts: [{name: m2, mountPath: /root/.m2}]}]}"
+MAVEN = "spec: {containers: [{name: maven, image: 'maven', volumeMounts: [{name: m2, mountPath: /home/maven/.m2}]}]}"
 BUILDER = "spec: {containers: [{name: kaniko, image: 'a/osscontainertools/kaniko:v1.28.3', command: [/busybox/cat]}]}"
 BARE = "spec: {terminationGracePeriodSeconds: 1, containers: [{name: kaniko, image: example.com:5000/kaniko}]}"
 
@@ -53,10 +53,10 @@ UNMAPPED = (
     "kubernetes.io/dockerconfigjson secret has no key config.json; use registrySecret, or map it by items"
 )
 OVER_ROOT = (
-    "/root/.m2 is mounted: what a Dockerfile writes below it does not get into the image; "
+    "/home/maven/.m2 is mounted: what a Dockerfile writes below it does not get into the image; "
     "mount it below one of /kaniko, /busybox, /cache, /workspace, /tmp"
 )
-MOUNT = "containers: [{name: kaniko, volumeMounts: [{name: m2, mountPath: /root/.m2}]}]"
+MOUNT = "containers: [{name: kaniko, volumeMounts: [{name: m2, mountPath: /home/maven/.m2}]}]"
 SECRET = """containers: [{name: kaniko, volumeMounts: [{name: docker, mountPath: /kaniko/.docker}]}]
     volumes: [{name: docker, secret: {secretName: docker-config}}]"""
 BAD = [
