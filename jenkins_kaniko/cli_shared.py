@@ -181,16 +181,18 @@ def _read_secret(key: SecretKey) -> str:
 
 
 def finish(command: str, result: FleetResult, output: str, differences: int) -> None:
-    from rich.console import Console
-
     from jenkins_kaniko import report
 
     if output == "json":
         print_json(command, report.fleet_data(result))
     elif output == "markdown":
         click.echo(report.markdown(result))
-    else:
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
         report.print_fleet(result, Console(highlight=False))
+    else:
+        click.echo(report.text(result))
     sys.exit(result.exit_code(differences))
 
 

@@ -157,18 +157,19 @@ def _places(state: CloudState, wanted: Sequence[PodTemplate]) -> list[int | None
 
     A name counts too: `inheritFrom` goes by name and the first of two wins, so a second one would not be used.
     """
-    places: list[int | None] = [_first(state, template, "id", set()) for template in wanted]
-    for number, template in enumerate(wanted):
-        if places[number] is None:
-            places[number] = _first(state, template, "name", set(places))
-    return places
-
-
-def _first(state: CloudState, wanted: PodTemplate, key: str, taken: set[int | None]) -> int | None:
+    ids: dict[str, int] = {}
     for index, found in enumerate(state.templates):
-        if index not in taken and getattr(found, key) == getattr(wanted, key):
-            return index
-    return None
+        ids.setdefault(found.id, index)
+    places = [ids.get(template.id) for template in wanted]
+    claimed = set(places)
+    names: dict[str, list[int]] = {}
+    for index, found in enumerate(state.templates):
+        if index not in claimed:
+            names.setdefault(found.name, []).append(index)
+    for number, template in enumerate(wanted):
+        if places[number] is None and names.get(template.name):
+            places[number] = names[template.name].pop(0)
+    return places
 
 
 def _may_adopt(found: PodTemplate, wanted: PodTemplate, consent: Consent) -> bool:

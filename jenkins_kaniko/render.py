@@ -40,6 +40,11 @@ PROFILES = {
 NOT_PLAIN_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 NO_TEXT_ELSEWHERE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+)")
 """Texts that need no quotes for PyYAML, but that other readers, such as kubectl, take for booleans and numbers."""
+WRITTEN_ALIKE = re.compile(r"[!-~]{1,100}|[ -~]{1,60}")
+"""Texts that PyYAML and libyaml write alike; of others they differ in line breaks and escapes."""
+FAST_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Of libyaml, which is part of PyYAML's packages on most machines."""
 
 JENKINS_FIELDS = {
     "namespace": "namespace",
@@ -145,22 +150,46 @@ def pod_yaml(template: Template, fleet: Fleet) -> str:
     return dump(pod(template, fleet))
 
 
+class _UnlikeError(Exception):
+    """A text that libyaml would write otherwise than PyYAML."""
+
+
+def _represent_str(dumper: yaml.representer.SafeRepresenter, data: str) -> yaml.ScalarNode:
+    """Write texts of several lines as blocks, which people can read and a diff can show line by line."""
+    style = "|" if "\n" in data else "'" if NO_TEXT_ELSEWHERE.fullmatch(data) else None
+    if NOT_PLAIN_IN_YAML.search(data):
+        style = '"'  # PyYAML would write them as they are, and readers take some for line ends
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+def _represent_alike(dumper: yaml.representer.SafeRepresenter, data: str) -> yaml.ScalarNode:
+    if not WRITTEN_ALIKE.fullmatch(data):
+        raise _UnlikeError
+    return _represent_str(dumper, data)
+
+
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, which people can read and a diff can show line by line."""
-
-    def represent_str(self, data: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in data else "'" if NO_TEXT_ELSEWHERE.fullmatch(data) else None
-        if NOT_PLAIN_IN_YAML.search(data):
-            style = '"'  # PyYAML would write them as they are, and readers take some for line ends
-        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+    """Writes every text; in Python."""
 
 
-_Dumper.add_representer(str, _Dumper.represent_str)
+class _FastDumper(FAST_DUMPER):  # type: ignore[misc]
+    """Writes most of them, ten times as fast."""
+
+
+_Dumper.add_representer(str, _represent_str)
+_FastDumper.add_representer(str, _represent_alike)
 
 
 def dump(data: Any) -> str:
-    """Return `data` as YAML text that every reader takes for the same."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+    """Return `data` as YAML text that every reader takes for the same, and that is the same on every machine."""
+    try:
+        return _dumped(data, _FastDumper)
+    except _UnlikeError:
+        return _dumped(data, _Dumper)
+
+
+def _dumped(data: Any, dumper: type[Any]) -> str:
+    return yaml.dump(data, Dumper=dumper, sort_keys=False, width=120, allow_unicode=True)
 
 
 def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
@@ -179,16 +208,27 @@ def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
         agent_image=settings.agent_image,
         registry_secret=settings.registry_secret,
         resources=merged(PROFILES[settings.profile or "medium"], given),
-        environment=_builder_environment(template, engine),
     )
-    manifest: dict[str, Any] = merged(yaml.safe_load(text), _pod_keys(template, engine))
+    manifest: dict[str, Any] = merged(_parsed(text), _pod_keys(template, engine))
     laid: dict[str, Any] = merged(manifest, settings.pod or {})
     return laid
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    """Most templates of a fleet differ in labels and environment only, which are not in this text."""
+    data: dict[str, Any] = yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 - a safe one
+    return data
 
 
 def _pod_keys(template: Template, engine: dict[str, Any]) -> dict[str, Any]:
     """The keys of a template that stand for fields of the pod, as a patch of it."""
     settings = template.settings
+    environment = _builder_environment(template, engine)
+    builder: dict[str, Any] = {
+        "name": template.engine,
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+    }
     spec: dict[str, Any] = {
         "serviceAccountName": settings.service_account,
         "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets or []],
@@ -200,14 +240,13 @@ def _pod_keys(template: Template, engine: dict[str, Any]) -> dict[str, Any]:
         "priorityClassName": settings.priority_class,
         "schedulerName": settings.scheduler_name,
         "terminationGracePeriodSeconds": settings.termination_grace_period_seconds,
-        "containers": settings.containers,
+        "containers": [builder, *(settings.containers or [])],
         "volumes": settings.volumes,
     }
     if settings.ca_bundle:
         bundle = settings.ca_bundle
         mount = {"name": "ca-bundle", "mountPath": f"{engine['caDir']}/{bundle.config_map}.crt", "subPath": bundle.key}
-        builder = {"name": template.engine, "volumeMounts": [{**mount, "readOnly": True}]}
-        spec["containers"] = [builder, *(settings.containers or [])]
+        builder["volumeMounts"] = [{**mount, "readOnly": True}]
         spec["volumes"] = [{"name": "ca-bundle", "configMap": {"name": bundle.config_map}}, *(settings.volumes or [])]
     return {"spec": {key: value for key, value in spec.items() if value not in (None, [], {})}}
 

@@ -7,14 +7,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from jenkins_kaniko.model import APPLIED_ANNOTATION
 from jenkins_kaniko.plan import ADOPT, CREATE, DELETE, UPDATE, Change, FieldChange, Plan
 from jenkins_kaniko.sync import ControllerResult, Drift, FleetResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SCHEMA_VERSION = 1
 MARKS = {CREATE: "+", UPDATE: "~", ADOPT: "~", DELETE: "-"}
@@ -24,7 +24,8 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\
 """Control characters but the tab, and those that turn the direction of what follows."""
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 """What no output can be written with; JSON can spell them."""
-STYLES = {"+": "green", "-": "red", "~": "yellow", "!": "bold red"}
+HEADLINE = "#"
+STYLES = {HEADLINE: "bold", "+": "green", "-": "red", "~": "yellow", "!": "bold red"}
 
 
 def as_json(command: str, data: dict[str, Any]) -> str:
@@ -92,16 +93,31 @@ def status(result: ControllerResult) -> str:
 
 
 def print_fleet(result: FleetResult, console: Console) -> None:
-    """Print each controller with its changes, then one line that sums up."""
+    """Print the same as `text` in colours, on a terminal."""
+    from rich.text import Text
+
+    for mark, line in _marked(result):
+        console.print(Text(line, STYLES.get(mark, "")), soft_wrap=True)
+
+
+def text(result: FleetResult) -> str:
+    """Return each controller with its changes, then one line that sums up.
+
+    For a pipe: rich would take most of the time of a sync that makes hundreds of templates.
+    """
+    return "\n".join(line for _, line in _marked(result))
+
+
+def _marked(result: FleetResult) -> Iterator[tuple[str, str]]:
+    """Yield lines with the mark that their colour goes by."""
     for one in result.controllers:
-        console.print(Text(_headline(one), "bold"), soft_wrap=True)
-        for mark, line in _details(one):
-            console.print(Text(f"  {mark} {line}".rstrip(), STYLES.get(mark, "")), soft_wrap=True)
-    console.print(_summary(result), soft_wrap=True)
+        yield HEADLINE, _headline(one)
+        yield from ((mark, f"  {mark} {line}".rstrip()) for mark, line in _details(one))
+    yield "", _summary(result)
 
 
 def markdown(result: FleetResult) -> str:
-    """Return the same as print_fleet for a merge request: a heading and a diff per controller."""
+    """Return the same as `text` for a merge request: a heading and a diff per controller."""
     parts = []
     for one in result.controllers:
         lines = [f"{MARKDOWN_MARKS.get(mark, mark)} {line}".rstrip() for mark, line in _details(one)]
@@ -198,13 +214,11 @@ def _annotation_lines(field: FieldChange) -> Iterator[tuple[str, str]]:
 def _yaml_lines(field: FieldChange) -> Iterator[tuple[str, str]]:
     """The pod as a diff of lines; of a new one all lines are new."""
     old, new = (field.old or "").splitlines(), (field.new or "").splitlines()
-    yield "+" if not old else "~", "  yaml:"
-    for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
-        if line.startswith("@@"):
-            if old:
-                yield " ", f"    {line}"
-        else:
-            yield line[0], f"    {line[1:]}"
+    yield "~" if old else "+", "  yaml:"
+    if not old:
+        yield from (("+", f"    {line}") for line in new)
+    for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:] if old else []:
+        yield (" ", f"    {line}") if line.startswith("@@") else (line[0], f"    {line[1:]}")
 
 
 def _shown(value: Any) -> str:

@@ -171,3 +171,21 @@ def test_the_builder_knows_of_its_template_what_is_known(said: str, known: dict[
     assert {item["name"]: item["value"] for item in builder["env"]} == {
         f"JENKINS_KANIKO_{name}": value for name, value in expected.items()
     }
+
+
+ALIKE = st.from_regex(render.WRITTEN_ALIKE, fullmatch=True)
+DATA = st.recursive(
+    ALIKE | st.none() | st.booleans() | st.integers(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ALIKE, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(ALIKE, DATA, min_size=1, max_size=4))
+def test_the_text_of_a_pod_is_the_same_with_and_without_libyaml(data: Any) -> None:
+    assert render._dumped(data, render._FastDumper) == render._dumped(data, render._Dumper)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 101, "a " * 31, "\n", "\u00e4", "\U0001f433"])
+def test_what_libyaml_may_write_otherwise_is_left_to_pyyaml(text: str) -> None:
+    assert render.dump({"env": text}) == render._dumped({"env": text}, render._Dumper)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from jenkins_kaniko import report
 from jenkins_kaniko.errors import RefusedError, UnreachableError
 from jenkins_kaniko.model import Agent, PodTemplate
 from jenkins_kaniko.plan import ADOPT, CREATE, DELETE, UPDATE, Change, FieldChange, Plan
@@ -155,28 +156,21 @@ quiet: unchanged
 """
 
 
-def printed(result: FleetResult, console: Console) -> str:
+def on_a_terminal(result: FleetResult) -> str:
+    """Return what one that is narrower than the lines gets."""
+    console = Console(file=io.StringIO(), highlight=False, width=40, force_terminal=True, color_system="standard")
     with console.capture() as captured:
         print_fleet(result, console)
     return captured.get()
 
 
-def pipe() -> Console:
-    """Return what is no terminal, and narrower than the lines."""
-    return Console(file=io.StringIO(), highlight=False, width=40)
-
-
-def terminal() -> Console:
-    return Console(file=io.StringIO(), highlight=False, width=40, force_terminal=True, color_system="standard")
-
-
 @pytest.mark.parametrize(("result", "text"), [(RESULT, TEXT), (DRIFTED, DRIFT_TEXT)], ids=["changes", "drift"])
 def test_people_read_everything_of_every_controller(result: FleetResult, text: str) -> None:
-    assert printed(result, pipe()) == text
+    assert report.text(result) + "\n" == text
 
 
 def test_a_terminal_gets_the_same_text_in_colours() -> None:
-    coloured = printed(RESULT, terminal())
+    coloured = on_a_terminal(RESULT)
     assert "\x1b[32m  + template small (jenkins-kaniko-acme-small)\x1b[0m\n" in coloured
     assert "\x1b[31m  - template old (jenkins-kaniko-acme-old)\x1b[0m\n" in coloured
     assert "\x1b[31m  -         image: kaniko:1\x1b[0m\n" in coloured
@@ -227,7 +221,7 @@ def test_names_on_a_controller_cannot_steer_a_terminal() -> None:
     state = replace(STATE, cloud=AWKWARD, agents=(Agent(AWKWARD, "x", True),))
     plan = Plan(state, (Change(DELETE, PodTemplate("x", AWKWARD)),), (), (AWKWARD,), (AWKWARD,))
     result = FleetResult("acme", (ControllerResult("main", plan, drift=(Drift(AWKWARD),)),))
-    for text in (printed(result, pipe()), markdown(result)):
+    for text in (report.text(result), markdown(result)):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\ud800]", text)
         assert text.count(SAFE) >= 5
 
@@ -332,4 +326,4 @@ def test_data_can_always_be_written() -> None:
 
 def test_a_fleet_where_nothing_changes_is_two_lines_long() -> None:
     quiet = FleetResult("acme", (RESULT.controllers[1],))
-    assert printed(quiet, pipe()) == f"quiet: unchanged {WHERE}\n1 unchanged\n"
+    assert report.text(quiet) == f"quiet: unchanged {WHERE}\n1 unchanged"
