@@ -35,7 +35,7 @@ class Backup:
 
 def write(folder: Path, controller: str, fleet: str, state: CloudState) -> Path:
     """Keep `state` below `folder` and return the file, a new one each time. Raises WrongInputError."""
-    taken = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    taken = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     content = {
         "schemaVersion": SCHEMA_VERSION,
         "controller": controller,

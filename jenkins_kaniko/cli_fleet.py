@@ -172,7 +172,7 @@ def rollback(backup_file: Path, config: Path, output: str, via: str, timeout: fl
 
     \b
     Example:
-      jenkins-kaniko rollback .jenkins-kaniko/backups/main/20261121T161006Z-k3v_9xq2.json
+      jenkins-kaniko rollback .jenkins-kaniko/backups/main/20261121T161006.052718Z-k3v_9xq2.json
     """
     from jenkins_kaniko import backup
     from jenkins_kaniko.plan import Consent

@@ -72,6 +72,7 @@ def test_only_the_user_may_read_it_and_git_leaves_it_out(tmp_path: Path) -> None
 def test_names_never_collide_and_sort_by_time(tmp_path: Path) -> None:
     paths = [backup.write(tmp_path, "main", "acme", with_xml(cloud(SMALL))) for _ in range(20)]
     assert len(set(paths)) == 20
+    assert sorted(paths) == paths
     assert all(path.name[:9].endswith("T") and path.suffix == ".json" for path in paths)
 
 
