@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
 from jenkins_kaniko.model import CloudState, PodTemplate
-from jenkins_kaniko.plan import DELETE, Plan
-from jenkins_kaniko.values import same
+from jenkins_kaniko.plan import DELETE, Plan, differences, field_changes
 
 
 class Swapper(Protocol):
@@ -39,7 +38,7 @@ def apply(plan: Plan, controller: Swapper) -> CloudState:
         raise RefusedError(f"controller {controller.name}: " + "\n".join(plan.refusals))
     manages_cloud = plan.cloud or not plan.state.exists
     state = controller.apply(plan.state.hash, plan.order, plan.cloud_fields if manages_cloud else None)
-    left = [*_unlike(plan, state), *_unlike_cloud(plan, state)]
+    left = _unlike(plan, state)
     if left:
         raise JenkinsKanikoError(
             f"controller {controller.name}: applied, but it reads back otherwise: {', '.join(left)}. "
@@ -58,22 +57,6 @@ def _unlike(plan: Plan, state: CloudState) -> list[str]:
         elif found is None:
             left.append(wanted.name)
         elif wanted.xml is None:
-            left += [
-                f"{wanted.name}.{name}"
-                for name in {**wanted.fields, **found.fields}
-                if not same(_value(wanted.fields, name, state.defaults), _value(found.fields, name, state.defaults))
-            ]
-    return left
-
-
-def _unlike_cloud(plan: Plan, state: CloudState) -> list[str]:
-    have, defaults = state.cloud_fields, state.cloud_defaults
-    return [
-        f"{state.cloud}.{name}"
-        for name, value in plan.cloud_fields.items()
-        if not same(_value(have, name, defaults), value)
-    ]
-
-
-def _value(fields: Mapping[str, Any], name: str, defaults: Mapping[str, Any]) -> Any:
-    return fields.get(name, defaults.get(name))
+            left += [f"{wanted.name}.{one.field}" for one in field_changes(state, wanted, found)]
+    unlike = differences(plan.cloud_fields, state.cloud_fields, state.cloud_defaults)
+    return left + [f"{state.cloud}.{one.field}" for one in unlike]

@@ -19,6 +19,7 @@ from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputEr
 from jenkins_kaniko.fleetfile import Json
 from jenkins_kaniko.mark import owner_of
 from jenkins_kaniko.model import CloudState, PodTemplate
+from jenkins_kaniko.render import FAST_LOADER
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "podRetention": {
@@ -154,7 +155,7 @@ def restored(text: str) -> Json:
 
 def _read(text: str) -> Any:
     try:
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        return yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 - a safe one
     except yaml.YAMLError as error:
         raise JenkinsKanikoError(f"not YAML: {' '.join(str(error).split())[:200]}") from None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from jenkins_kaniko.cli_shared import (
     load,
     output_option,
     print_json,
+    quiet_work,
     timeout_option,
     via_option,
     work,
@@ -92,11 +92,10 @@ def drift(config: Path, output: str, controllers: tuple[str, ...], fail_fast: bo
     Example:
       jenkins-kaniko drift -o json
     """
-    from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import drift_all, selected
 
     fleet = load(config, output, "drift")
-    result = drift_all(fleet, selected(fleet, controllers), work(fleet, fail_fast, Consent(), via=via))
+    result = drift_all(fleet, selected(fleet, controllers), work(fleet, fail_fast, via=via))
     finish("drift", result, output, errors.DIFFERENCES)
 
 
@@ -149,12 +148,11 @@ def sync(
         if controllers or dry_run or any(consent.values()):
             raise click.UsageError("a PLAN says itself which controllers and what is allowed; give it alone")
         saved = planfile.load(plan_file, fleet)
-        chosen, todo = (
-            selected(fleet, list(saved.hashes)),
-            work(fleet, fail_fast, saved.consent, saved.hashes, via, timeout),
-        )
+        names, allowed, hashes = list(saved.hashes), saved.consent, saved.hashes
     else:
-        chosen, todo = selected(fleet, controllers), work(fleet, fail_fast, Consent(**consent), None, via, timeout)
+        names, allowed, hashes = list(controllers), Consent(**consent), None
+    chosen = selected(fleet, names)
+    todo = work(fleet, fail_fast, allowed, hashes, via, timeout)
     click.echo(f"fleet {fleet.name}: {count(len(chosen), 'controller')}: {', '.join(chosen)}", err=True)
     finish("sync", sync_all(fleet, chosen, todo), output, errors.OK)
 
@@ -175,14 +173,13 @@ def rollback(backup_file: Path, config: Path, output: str, via: str, timeout: fl
       jenkins-kaniko rollback .jenkins-kaniko/backups/main/20261121T161006.052718Z-k3v_9xq2.json
     """
     from jenkins_kaniko import backup
-    from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import rollback as roll_back
     from jenkins_kaniko.sync import selected
 
     fleet = load(config, output, "rollback")
     saved = backup.load(backup_file)
     selected(fleet, [saved.controller])
-    finish("rollback", roll_back(fleet, saved, work(fleet, False, Consent(), None, via, timeout)), output, errors.OK)
+    finish("rollback", roll_back(fleet, saved, work(fleet, via=via, timeout=timeout)), output, errors.OK)
 
 
 @click.command("list")
@@ -198,12 +195,10 @@ def list_templates(config: Path, output: str, controllers: tuple[str, ...], fail
       jenkins-kaniko list --controller main
     """
     from jenkins_kaniko import listing
-    from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import list_all, selected
 
     fleet = load(config, output, "list")
-    quiet = replace(work(fleet, fail_fast, Consent()), on_done=lambda _result: None)
-    result = list_all(fleet, selected(fleet, controllers), quiet)
+    result = list_all(fleet, selected(fleet, controllers), quiet_work(fleet, fail_fast))
     if output == "json":
         print_json("list", listing.as_data(result))
     else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from jenkins_kaniko import errors
-from jenkins_kaniko.cli_shared import config_option, count, load, output_option, print_json, work
+from jenkins_kaniko.cli_shared import config_option, count, load, output_option, print_json, quiet_work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,11 +96,9 @@ def import_templates(names: tuple[str, ...], config: Path, output: str, controll
 
 def _taken(fleet: Fleet, controller: str, names: tuple[str, ...], file: str) -> Imported:
     from jenkins_kaniko import importer
-    from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import list_all
 
-    quiet = replace(work(fleet, False, Consent()), on_done=lambda _result: None)
-    (result,) = list_all(fleet, [controller], quiet).controllers
+    (result,) = list_all(fleet, [controller], quiet_work(fleet)).controllers
     if result.state is None:
         raise result.error or errors.JenkinsKanikoError(f"controller {controller}: was not read")
     return importer.take(result.state, fleet, controller, names, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,29 +92,37 @@ def load(path: Path, output: str, command: str) -> Fleet:
 
 
 def _error_data(error: errors.WrongInputError) -> dict[str, Any]:
-    data: dict[str, Any] = {"error": {"message": str(error), "exitCode": error.exit_code}}
+    from jenkins_kaniko.report import error_data
+
+    data: dict[str, Any] = {"error": error_data(error)}
     if isinstance(error, errors.ConfigError):
-        fields = ("file", "line", "key", "message")
-        data["problems"] = [{name: getattr(problem, name) for name in fields} for problem in error.problems]
+        data["problems"] = [asdict(problem) for problem in error.problems]
     return data
 
 
 def work(
     fleet: Fleet,
-    fail_fast: bool,
-    consent: Consent,
+    fail_fast: bool = False,
+    consent: Consent | None = None,
     expected: Mapping[str, str] | None = None,
     via: str = "script",
     timeout: float = 0,
 ) -> Work:
+    from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import Work
 
+    consent = consent or Consent()
     connect = {
         "script": _connect(fleet),
         "export": _connect_export(fleet),
         "configmap": _connect_sidecar(fleet, consent, timeout),
     }[via]
     return Work(connect, _read_secret, consent, fail_fast, _tell, expected)
+
+
+def quiet_work(fleet: Fleet, fail_fast: bool = False) -> Work:
+    """For reading only, where a line for each controller would say nothing."""
+    return replace(work(fleet, fail_fast), on_done=lambda _result: None)
 
 
 def _tell(result: ControllerResult) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from jenkins_kaniko.document import Document, KeyPath
+from jenkins_kaniko.document import Document, KeyPath, mapping
 from jenkins_kaniko.errors import ConfigError, Problem, WrongInputError
 from jenkins_kaniko.fleetfile import GENERATING, FleetPart, TemplateSettings
 from jenkins_kaniko.merge import merged
@@ -41,11 +41,11 @@ class _File:
 
     def names(self, kind: str) -> list[str]:
         """Return what stands below `controllers` or `templates`."""
-        return list(_mapping(_mapping(self.document.data).get(kind)))
+        return list(mapping(mapping(self.document.data).get(kind)))
 
     def templates(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for name, given in _mapping(_mapping(self.document.data).get("templates")).items():
-            yield name, _mapping(given)
+        for name, given in mapping(mapping(self.document.data).get("templates")).items():
+            yield name, mapping(given)
 
 
 def load(path: Path) -> Fleet:
@@ -148,7 +148,7 @@ class _Reader:
             self.unread = True
             return
         part = self._checked(document, main=not above)
-        included = _mapping(document.data).get("include")
+        included = mapping(document.data).get("include")
         for index, name in enumerate(included if isinstance(included, list) else []):
             if isinstance(name, str):
                 self._include(document, index, self.folder / name, (*above, path.resolve()))
@@ -164,7 +164,7 @@ class _Reader:
             part = FleetPart.model_validate(document.data)
         except ValidationError as error:
             problems += mistakes(document, error)
-        defaults = _mapping(_mapping(document.data).get("defaults"))
+        defaults = mapping(mapping(document.data).get("defaults"))
         for key in NOT_IN_DEFAULTS:
             if key in defaults:
                 problems.append(document.problem(("defaults", key), "belongs to one template, not to all"))
@@ -203,7 +203,7 @@ class _Reader:
     def _unknown_controllers(self) -> Iterator[Problem]:
         there = [name for file in self.files for name in file.names("controllers")]
         for file in self.files if not self.unread else []:
-            defaults = _mapping(_mapping(file.document.data).get("defaults"))
+            defaults = mapping(mapping(file.document.data).get("defaults"))
             settings = [(("templates", name), given) for name, given in file.templates()]
             for path, given in [(("defaults",), defaults), *settings]:
                 chosen = given.get("controllers")
@@ -213,9 +213,9 @@ class _Reader:
                         yield file.document.problem((*path, "controllers", index), message)
 
     def _other_fleets(self) -> Iterator[Problem]:
-        main = _mapping(self.files[-1].document.data).get("fleet") if self.files else None
+        main = mapping(self.files[-1].document.data).get("fleet") if self.files else None
         for file in self.files[:-1]:
-            fleet = _mapping(file.document.data).get("fleet")
+            fleet = mapping(file.document.data).get("fleet")
             if fleet not in (None, main):
                 yield file.document.problem(("fleet",), f"{fleet!r} is included into fleet {main!r}")
 
@@ -259,10 +259,6 @@ def _same_in_jenkins(fleet: Fleet) -> list[Problem]:
                 if known is not template:
                     problems[path] = fleet.problem(path, f"{value} is also the {kind} of template {known.key}")
     return list(problems.values())
-
-
-def _mapping(data: Any) -> Mapping[str, Any]:
-    return data if isinstance(data, Mapping) else {}
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -6,6 +6,7 @@ them together. Kubernetes and Jenkins take JSON values, so what YAML alone knows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -114,6 +115,11 @@ class Document:
             self.problem(path, f"{node.value!r} is a {type(value).__name__} in YAML; write it in quotes")
         )
         return str(node.value)
+
+
+def mapping(data: Any) -> Mapping[str, Any]:
+    """Return `data` where it is a mapping; an empty one for anything else, of which a mistake is told elsewhere."""
+    return data if isinstance(data, Mapping) else {}
 
 
 def _key(node: yaml.Node) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jenkins_kaniko import render, resources
+from jenkins_kaniko.document import mapping
 from jenkins_kaniko.errors import Problem
 from jenkins_kaniko.model import Fleet, KeyPath, Template
 
@@ -72,7 +73,7 @@ def _place(fleet: Fleet, template: Template, key: str) -> KeyPath:
 
 def _of_template(template: Template, fleet: Fleet) -> Found:
     pod = render.pod(template, fleet)
-    spec = _mapping(pod.get("spec"))
+    spec = mapping(pod.get("spec"))
     builder = _builder(template, pod)
     source = _source(template)
     yield from _double(template, spec)
@@ -93,7 +94,7 @@ def _of_template(template: Template, fleet: Fleet) -> Found:
 
 def _builder(template: Template, pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
     name = template.engine if template.settings.generates else "kaniko"
-    found = [one for one in _mappings(_mapping(pod.get("spec")).get("containers")) if one.get("name") == name]
+    found = [one for one in _mappings(mapping(pod.get("spec")).get("containers")) if one.get("name") == name]
     return found[0] if found else None
 
 
@@ -133,7 +134,7 @@ def _mounts(builder: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str
                 f"{path} is mounted: what a Dockerfile writes below it does not get into the image; "
                 f"mount it below one of {', '.join(folders[:5])}"
             )
-        secret = _mapping(_mapping(volumes.get(mount.get("name"))).get("secret"))
+        secret = mapping(mapping(volumes.get(mount.get("name"))).get("secret"))
         if str(path) == config and secret and not _maps_config(secret):
             yield (
                 f"secret {secret.get('secretName')} is mounted as it is: the builder reads {config}/config.json, and a "
@@ -163,12 +164,8 @@ def _ends_late(builder: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
 
 
 def _restricted_breaks(builder: Mapping[str, Any] | None) -> bool:
-    context = _mapping((builder or {}).get("securityContext"))
+    context = mapping((builder or {}).get("securityContext"))
     return builder is not None and context.get("runAsNonRoot") is not False
-
-
-def _mapping(data: Any) -> Mapping[str, Any]:
-    return data if isinstance(data, Mapping) else {}
 
 
 def _mappings(data: Any) -> Iterable[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jenkins_kaniko.model import CloudState, PodTemplate
+from jenkins_kaniko.report import error_data
 from jenkins_kaniko.sync import ControllerResult, FleetResult
 
 HEADINGS = ("NAME", "ID", "OWNER", "LABELS", "AGENTS")
@@ -19,7 +20,7 @@ def as_data(result: FleetResult) -> dict[str, Any]:
 def _controller_data(result: ControllerResult) -> dict[str, Any]:
     data: dict[str, Any] = {"name": result.controller}
     if result.error:
-        data["error"] = {"message": str(result.error), "exitCode": result.error.exit_code}
+        data["error"] = error_data(result.error)
     if result.state:
         state = result.state
         data |= {"cloud": state.cloud, "coreVersion": state.core_version, "pluginVersion": state.plugin_version}

@@ -117,7 +117,7 @@ def make(
     changes: list[Change] = []
     for template, index in zip(templates, places, strict=True):
         found = None if index is None else state.templates[index]
-        change = Change(_action(found, fleet), template, _field_changes(state, template, found))
+        change = Change(_action(found, fleet), template, field_changes(state, template, found))
         if found and change.action == ADOPT and not _may_adopt(found, template, consent):
             refusals.append(foreign_refusal(found, template))
         if change.action == ADOPT and template.declared_id and not consent.adopt and _as_declared(change):
@@ -136,7 +136,7 @@ def make(
         order[index] = None
     refusals += _delete_refusal(state, deleted, fleet, consent)
     managed = fitted(cloud or {}, state.cloud_defaults, f"cloud {state.cloud}", state, notes, refusals)
-    cloud_changes = _differences(managed, state.cloud_fields, state.cloud_defaults)
+    cloud_changes = differences(managed, state.cloud_fields, state.cloud_defaults)
     if changes or cloud_changes or not state.exists:
         refusals += [casc_refusal(state)] if state.casc_sources else []
         refusals += state.obstacles
@@ -188,18 +188,20 @@ def _action(found: PodTemplate | None, fleet: str) -> Action:
     return UPDATE if found.owner == fleet else ADOPT
 
 
-def _field_changes(state: CloudState, wanted: PodTemplate, found: PodTemplate | None) -> tuple[FieldChange, ...]:
+def field_changes(state: CloudState, wanted: PodTemplate, found: PodTemplate | None) -> tuple[FieldChange, ...]:
+    """Return in which properties a template that is there is not as wanted; all that is set of one that is not."""
     have: Mapping[str, Any] = found.fields if found else {}
     unset = {name: state.defaults.get(name) for name in have if name not in wanted.fields}
-    changes = _differences({**wanted.fields, **unset}, have, state.defaults)
+    changes = differences({**wanted.fields, **unset}, have, state.defaults)
     if found and found.id != wanted.id:
         return (FieldChange("id", found.id, wanted.id), *changes)
     return changes
 
 
-def _differences(
+def differences(
     wanted: Mapping[str, Any], have: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> tuple[FieldChange, ...]:
+    """Return the properties of `wanted` that `have` holds otherwise; what `have` leaves out is as in `defaults`."""
     pairs = [(name, have.get(name, defaults.get(name)), value) for name, value in wanted.items()]
     return tuple(FieldChange(name, old, new) for name, old, new in pairs if not same(old, new))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from jenkins_kaniko.errors import JenkinsKanikoError
 from jenkins_kaniko.model import APPLIED_ANNOTATION
 from jenkins_kaniko.plan import ADOPT, CREATE, DELETE, UPDATE, Change, FieldChange, Plan
 from jenkins_kaniko.sync import ControllerResult, Drift, FleetResult
@@ -35,6 +36,11 @@ def as_json(command: str, data: dict[str, Any]) -> str:
     return LONE_SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def error_data(error: JenkinsKanikoError) -> dict[str, Any]:
+    """Return what scripts learn of a failure."""
+    return {"message": str(error), "exitCode": error.exit_code}
+
+
 def fleet_data(result: FleetResult) -> dict[str, Any]:
     """Return a fleet's result as plain data."""
     return {"fleet": result.fleet, "controllers": [_controller_data(one) for one in result.controllers]}
@@ -43,7 +49,7 @@ def fleet_data(result: FleetResult) -> dict[str, Any]:
 def _controller_data(result: ControllerResult) -> dict[str, Any]:
     data: dict[str, Any] = {"name": result.controller, "status": status(result)}
     if result.error:
-        data["error"] = {"message": str(result.error), "exitCode": result.error.exit_code}
+        data["error"] = error_data(result.error)
     if result.backup:
         data["backup"] = str(result.backup)
     if result.drift:

@@ -22,7 +22,7 @@ class Build {
         this.options = options
         log = new Log(console)
         sources = new Sources(options, log)
-        steps = new StepTable(new FlowSteps(), new NodeSteps(this), new FileSteps(), new ShellSteps(),
+        steps = new StepTable(new FlowSteps(), new NodeSteps(), new FileSteps(), new ShellSteps(),
                               new CredentialSteps())
         displayName = "#$options.number"
         controller()

@@ -9,9 +9,7 @@ import org.csanchez.jenkins.plugins.kubernetes.*
 
 /** Steps that choose where the steps inside them run: node, container, dir, podTemplate. */
 class NodeSteps {
-    private final Build build
-
-    NodeSteps(Build build) { this.build = build }
+    private final Build build = Build.current
 
     @Step('label')
     Object node(StepCall call) {
