@@ -13,6 +13,7 @@ from lablib import demo
 
 from tests.lab.conftest import ROOT, Lab
 from tests.support.pipeline import run_pipeline
+from tests.support.repository import committed
 from tests.support.standin import StandIn
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
@@ -22,12 +23,7 @@ ABSENT = "absent.lab.test:5000"
 
 def test_a_template_with_mirrors_and_a_ca_builds(lab: Lab, tmp_path: Path) -> None:
     """The first mirror is not there, so Kaniko goes on to the second, which the lab's CA signs."""
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "Dockerfile").write_text("FROM python:3.11-slim\nCOPY Dockerfile /\n", encoding="utf-8")
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "source"]):
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-        subprocess.run(["git", *identity, *command], cwd=source, check=True)
+    source = committed(tmp_path / "source", {"Dockerfile": "FROM python:3.11-slim\nCOPY Dockerfile /\n"})
     mirror = lab.settings["LAB_REGISTRY"]
     settings = {**demo.lab_settings(), "KANIKO_REGISTRY_MIRROR": f"{ABSENT},{mirror}"}
     with StandIn(tmp_path / "controller") as controller:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import Lab
-from tests.lab.test_pipeline_pods import CONFIG, FIXTURES, NODE, git
+from tests.lab.test_pipeline_pods import FIXTURES, NODE, made_home
 from tests.support.pipeline import PipelineResult, run_pipeline
+from tests.support.repository import committed, git
 
 WORKSPACE = "/home/jenkins/agent/workspace/declared"
 POD = """\
@@ -24,21 +25,13 @@ pytestmark = [pytest.mark.jvm, pytest.mark.lab]
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    repository = tmp_path_factory.mktemp("scm")
-    (repository / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
-    (repository / "pod.yaml").write_text(POD, encoding="utf-8")
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    git(repository, "add", ".")
-    git(repository, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "first")
-    return repository
+    return committed(tmp_path_factory.mktemp("scm"), {"Dockerfile": "FROM scratch\n", "pod.yaml": POD})
 
 
 @pytest.fixture(scope="module")
 def build(lab: Lab, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
     """One build for all; its last stages fail on purpose, with two agents up."""
-    home = tmp_path_factory.mktemp("home")
-    config = CONFIG.format(namespace=lab.settings["LAB_NAMESPACE"], image=lab.settings["LAB_KANIKO_IMAGE"])
-    (home / "config.xml").write_text(config, encoding="utf-8")
+    home = made_home(lab, tmp_path_factory.mktemp("home"))
     text = (FIXTURES / "declarative-pods.jenkinsfile").read_text(encoding="utf-8")
     jenkinsfile = home / "declarative-pods.jenkinsfile"
     jenkinsfile.write_text(text.replace("NAMESPACE", lab.settings["LAB_NAMESPACE"]), encoding="utf-8")

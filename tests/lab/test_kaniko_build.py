@@ -15,6 +15,7 @@ from lablib import demo
 from tests.lab.conftest import ROOT, Lab
 from tests.support.pipeline import PipelineResult, run_pipeline
 from tests.support.registry import Registry
+from tests.support.repository import committed
 from tests.support.standin import StandIn
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
@@ -78,13 +79,7 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def build(lab: Lab, home: Path, tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
     """One run of the pipeline for all tests of this module."""
-    source = tmp_path_factory.mktemp("source")
-    for name, text in SOURCE.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_text(text, encoding="utf-8")
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "source"]):
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
-        subprocess.run(["git", *identity, *command], cwd=source, check=True)
+    source = committed(tmp_path_factory.mktemp("source"), SOURCE)
     environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
     result = run_pipeline(JENKINSFILE, home, ROOT, source, environment, lab.kubeconfig, job="step")
     assert result.result == "SUCCESS", result.log

@@ -13,12 +13,13 @@ import yaml
 
 from tests.lab.conftest import Lab
 from tests.support.pipeline import PipelineResult, run_pipeline, start_pipeline
+from tests.support.repository import committed, git
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "pipeline"
 CONFIG = """<?xml version='1.1' encoding='UTF-8'?>
 <hudson><clouds><org.csanchez.jenkins.plugins.kubernetes.KubernetesCloud><name>kubernetes</name><templates>
 <org.csanchez.jenkins.plugins.kubernetes.PodTemplate>
-<id>runner-test</id><name>runner-test</name><namespace>{namespace}</namespace><label>kaniko</label>
+<id>{name}</id><name>{name}</name><namespace>{namespace}</namespace><label>kaniko</label>
 <slaveConnectTimeout>90</slaveConnectTimeout><showRawYaml>false</showRawYaml>
 <yaml>apiVersion: v1
 kind: Pod
@@ -41,20 +42,21 @@ pytestmark = [pytest.mark.jvm, pytest.mark.lab]
 
 @pytest.fixture(scope="module")
 def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    config = CONFIG.format(namespace=lab.settings["LAB_NAMESPACE"], image=lab.settings["LAB_KANIKO_IMAGE"])
-    (home / "config.xml").write_text(config, encoding="utf-8")
-    return home
+    return made_home(lab, tmp_path_factory.mktemp("home"))
+
+
+def made_home(lab: Lab, folder: Path, template: str = "runner-test") -> Path:
+    """Make `folder` the home of a controller with one template, whose label is kaniko."""
+    config = CONFIG.format(
+        name=template, namespace=lab.settings["LAB_NAMESPACE"], image=lab.settings["LAB_KANIKO_IMAGE"]
+    )
+    (folder / "config.xml").write_text(config, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    repository = tmp_path_factory.mktemp("scm")
-    (repository / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
-    git(repository, "init", "--quiet", "--initial-branch=main")
-    git(repository, "add", ".")
-    git(repository, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "-m", "first")
-    return repository
+    return committed(tmp_path_factory.mktemp("scm"), {"Dockerfile": "FROM scratch\n"})
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +67,6 @@ def pods(lab: Lab, home: Path, repository: Path) -> PipelineResult:
     text = text.replace("AGENT_IMAGE", lab.settings["LAB_AGENT_IMAGE"])
     jenkinsfile.write_text(text.replace("NAMESPACE", lab.settings["LAB_NAMESPACE"]), encoding="utf-8")
     return run_pipeline(jenkinsfile, home, FIXTURES / "library", repository, kubeconfig=lab.kubeconfig, job="rows")
-
-
-def git(repository: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(repository), *arguments], check=True, capture_output=True, encoding="utf-8")
-    return done.stdout.strip()
 
 
 WORKSPACE = "/home/jenkins/agent/workspace/rows"

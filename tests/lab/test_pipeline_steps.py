@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import Lab
-from tests.lab.test_pipeline_pods import CONFIG, FIXTURES
+from tests.lab.test_pipeline_pods import FIXTURES, made_home
 from tests.support.pipeline import PipelineResult, run_pipeline, start_pipeline
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
@@ -52,9 +52,7 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    config = CONFIG.format(namespace=lab.settings["LAB_NAMESPACE"], image=lab.settings["LAB_KANIKO_IMAGE"])
-    (home / "config.xml").write_text(config.replace("runner-test", "steps-test"), encoding="utf-8")
+    home = made_home(lab, tmp_path_factory.mktemp("home"), "steps-test")
     (home / "credentials.json").write_text(json.dumps(CREDENTIALS), encoding="utf-8")
     return home
 
