@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from jenkins_kaniko import resources
 from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko.options import Builder, complete, engine_of, problems
 
-CACHE_KEYS = ("copyLayers", "repo", "ttl")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 URL = re.compile(r"[a-z0-9]+://.*", re.DOTALL)
 
 
@@ -24,38 +22,47 @@ class Place:
 
     Attributes:
         workspace: absolute folder that relative contexts are below.
-        digest_file: absolute path the engine writes the pushed digest to.
+        digest_file: absolute path the engine writes the digest to.
         cache_repo, cache_ttl: of the template, None where it names none.
+        labels: what every image gets; the author's own go over them.
+        archive: absolute path of the image archive that is made instead of a push.
+        secrets: by the id that the Dockerfile names, where the engine finds each: env=NAME or src=/path.
+        less_memory: whether a slower build with less memory is wanted.
     """
 
     workspace: str
     digest_file: str
     cache_repo: str | None = None
     cache_ttl: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    archive: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    less_memory: bool = False
 
 
-def argv(options: Mapping[str, Any], place: Place, engine: str = "kaniko") -> list[str]:
+def argv(options: Mapping[str, Any], place: Place, builder: Builder | None = None) -> list[str]:
     """Return the engine's command with one argument for each flag.
 
     Args:
         options: as a pipeline author gives them to kanikoBuild(); a None counts as not given.
+        builder: where it is known: flags that it does not have are mistakes then.
 
     Raises:
-        WrongInputError: an option is unknown, missing or of the wrong form; all of them are named.
+        WrongInputError: there are mistakes in the options; all of them are named.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    problems = _problems(given)
-    if problems:
-        raise WrongInputError("; ".join(problems))
-    table = resources.engines()[engine]
+    mistakes = problems(options, builder)
+    if mistakes:
+        raise WrongInputError(mistakes)
+    given = complete(options)
+    engine = engine_of(given)
     values = _values(given, place)
-    result = [table["executor"]]
-    for row in table["options"]:
-        result += _arguments(row, values.get(row["option"]))
-    return result
+    result: list[str] = [engine["executor"]]
+    for row in engine["arguments"]:
+        result += _arguments(row, values.get(row["value"]))
+    return [*result, *given["extraArgs"]]
 
 
-def _arguments(row: Mapping[str, str], value: Any) -> list[str]:
+def _arguments(row: Mapping[str, Any], value: Any) -> list[str]:
     flag, kind = row["flag"], row["kind"]
     if value is None or value is False:
         return []
@@ -69,8 +76,8 @@ def _arguments(row: Mapping[str, str], value: Any) -> list[str]:
 
 
 def _values(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """Return the values of the table's options, defaults and the template's settings included."""
-    context = options.get("context", ".")
+    """Return the values of the engine's arguments, those of the template and of the step included."""
+    context = options["context"]
     remote = bool(URL.fullmatch(context))
     folder = _joined(place.workspace, context)
     dockerfile = options.get("dockerfile", None if remote else "Dockerfile")
@@ -78,21 +85,32 @@ def _values(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "context": context if remote else f"dir://{folder}",
         "dockerfile": dockerfile if remote else _joined(folder, dockerfile),
         "target": options.get("target"),
-        "destinations": destinations(options["image"], options.get("tags", [])),
-        "buildArgs": options.get("buildArgs", {}),
+        "platforms": options["platforms"],
+        "destinations": destinations(options["image"], options["tags"]),
+        "noPush": not options["push"],
+        "archive": None if options["push"] else place.archive,
+        "buildArgs": options["buildArgs"],
+        "labels": {**place.labels, **options["labels"]},
+        "annotations": options["annotations"],
+        "secrets": [f"id={name},{source}" for name, source in place.secrets.items()],
+        "compressedCaching": "false" if place.less_memory else None,
+        "retries": options["retries"] or None,
         "cleanup": True,
         "digestFile": place.digest_file,
-        **_cache_values(options.get("cache", True), place),
+        **_cache_values(options, place),
     }
 
 
-def _cache_values(cache: Any, place: Place) -> dict[str, Any]:
-    if cache is False:
-        return {}
+def _cache_values(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    cache = options["cache"]
     own = cache if isinstance(cache, Mapping) else {}
+    repo = own.get("repo", place.cache_repo)
+    # without a push there is no place beside the image, and Kaniko refuses a cache without a place
+    if cache is False or not (repo or options["push"]):
+        return {}
     return {
         "cache": True,
-        "cacheRepo": own.get("repo", place.cache_repo),
+        "cacheRepo": repo,
         "cacheTtl": own.get("ttl", place.cache_ttl),
         "cacheCopyLayers": own.get("copyLayers", False),
     }
@@ -117,50 +135,6 @@ def _joined(folder: str, path: str) -> str:
     if path.startswith("/"):
         return path
     return folder if path == "." else f"{folder}/{path}"
-
-
-def _problems(options: Mapping[str, Any]) -> list[str]:
-    types = {row["option"]: row["type"] for row in resources.options()}
-    valid = ", ".join(sorted(types))
-    problems = [f"unknown option {name} (valid: {valid})" for name in options if name not in types]
-    for name, kind in types.items():
-        if name in options:
-            problems += _wrong_form(name, kind, options[name])
-    return problems + ([] if "image" in options else ["option image is required"])
-
-
-def _wrong_form(name: str, kind: str, value: Any) -> list[str]:
-    if kind == "text" and not (isinstance(value, str) and value):
-        return [f"option {name}: a text is expected"]
-    if kind == "texts" and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return [f"option {name}: a list of texts is expected"]
-    if kind == "map" and not isinstance(value, Mapping):
-        return [f"option {name}: a map is expected"]
-    if kind == "cache":
-        return _wrong_cache(value)
-    if name == "image":
-        return _wrong_image(value)
-    if name == "tags":
-        return [f"option tags: '{tag}' is not a tag" for tag in value if not TAG.fullmatch(tag)]
-    return []
-
-
-def _wrong_cache(value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return []
-    if not isinstance(value, Mapping):
-        return ["option cache: true, false or a map is expected"]
-    valid = ", ".join(CACHE_KEYS)
-    return [f"option cache: unknown key {key} (valid: {valid})" for key in value if key not in CACHE_KEYS]
-
-
-def _wrong_image(value: str) -> list[str]:
-    repository, tag = split_tag(value)
-    if "@" in value:
-        return [f"option image: '{value}' names a digest; a push needs a repository or a tag"]
-    if not repository or re.search(r"\s", value) or (tag is not None and not TAG.fullmatch(tag)):
-        return [f"option image: '{value}' is not a repository or repository:tag"]
-    return []
 
 
 def _text(value: Any) -> str:

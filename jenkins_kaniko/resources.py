@@ -20,18 +20,25 @@ def text(name: str) -> str:
 
 
 @cache
-def _engines_file() -> dict[str, Any]:
+def engines_file() -> dict[str, Any]:
+    """Return all of engines.json, as the step reads it too."""
     content: dict[str, Any] = json.loads(text("engines.json"))
     return content
 
 
 def engines() -> dict[str, Any]:
     """Return the builder engines by name: images, mount paths, security contexts, flags."""
-    table: dict[str, Any] = _engines_file()["engines"]
+    table: dict[str, Any] = engines_file()["engines"]
     return table
 
 
-def options() -> list[dict[str, str]]:
-    """Return the options of a build as a pipeline author knows them: name, type and help of each."""
-    rows: list[dict[str, str]] = _engines_file()["options"]
+def options() -> list[dict[str, Any]]:
+    """Return the options of a build as a pipeline author knows them: name, type, default, rules and help of each."""
+    rows: list[dict[str, Any]] = engines_file()["options"]
     return rows
+
+
+def types() -> dict[str, str]:
+    """Return the words for the types of options."""
+    words: dict[str, str] = engines_file()["types"]
+    return words

@@ -31,7 +31,7 @@ LAYERS = (
     {"config", "schema"},
     {"mistakes"},
     {"model"},
-    {"document", "fleetfile"},
+    {"document", "fleetfile", "options"},
     {"errors", "resources", "merge"},
     {"__init__"},
 )

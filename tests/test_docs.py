@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.test_render import regenerating
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+STEP_PAGE = ROOT / "docs" / "kaniko-build.md"
 REFERENCE = "## Every key\n"
 MAVEN = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: maven, image: 'maven:3.9'}]}\n"
 
@@ -81,9 +83,40 @@ def test_the_readme_shows_the_example_pipeline() -> None:
 
 
 def test_the_step_page_shows_every_option() -> None:
-    (call,) = blocks(ROOT / "docs" / "kaniko-build.md", "groovy")
+    (call,) = blocks(STEP_PAGE, "groovy")
     shown = set(re.findall(r"^    (\w+):", call, re.MULTILINE))
     assert shown == {row["option"] for row in resources.options()}
+
+
+def option_table() -> str:
+    """Return the table of the step's options, made of what both interpreters read."""
+    engine = resources.engines()["kaniko"]
+    lines = ["| option | type | default | flags | since | meaning |", "|---|---|---|---|---|---|"]
+    for row in resources.options():
+        flags = [one["flag"] for one in engine["arguments"] if row["option"] in one["options"]]
+        since = [engine["flags"][flag].get("since", {}) for flag in flags if flag in engine["flags"]]
+        default = json.dumps(row["default"]).replace("{}", "[:]") if "default" in row else ""
+        cells = [
+            row["option"],
+            resources.types()[row["type"]],
+            "required" if row.get("required") else default and f"`{default}`",
+            ", ".join(f"`{flag}`" for flag in flags),
+            ", ".join(f"{fork} {version}" for forks in since for fork, version in forks.items()),
+            row["help"],
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_options_is_that_of_the_engines() -> None:
+    text = STEP_PAGE.read_text(encoding="utf-8")
+    before, start, rest = text.partition("<!-- options:")
+    mark, _, rest = rest.partition("\n")
+    found, end, after = rest.partition("<!-- end of options -->")
+    if regenerating():
+        STEP_PAGE.write_text(f"{before}{start}{mark}\n{option_table()}{end}{after}", encoding="utf-8")
+        found = option_table()
+    assert found == option_table()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.engines import argv as python_argv
+from jenkins_kaniko.options import complete, problems
 from tests.support.pipeline import call_vectors, run_pipeline
-from tests.support.vectors import load_vectors, place, place_for_groovy
+from tests.support.vectors import builder, load_vectors, place, place_for_groovy
 
 pytestmark = pytest.mark.jvm
 
@@ -21,9 +23,29 @@ ROOT = Path(__file__).parent.parent
 STEP = ROOT / "vars" / "kanikoBuild.groovy"
 ARGUMENTS = ROOT / "vars" / "kanikoArguments.groovy"
 FAILURE = ROOT / "vars" / "kanikoFailure.groovy"
-TABLE = {"options": resources.options(), "engines": resources.engines()}
+TABLE = resources.engines_file()
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 AWKWARD = ["", " ", "'", "''", '"', "$HOME", "`id`", "$(id)", "\\", "\\'", "a\nb", "\n", "é", "🐳", "-n", "*", "!", "~"]
+NAMED = st.dictionaries(st.text("aZ0_.-/:'\"$é🐳", min_size=1), WORDS | st.booleans() | st.integers(), max_size=4)
+GOOD = st.fixed_dictionaries(
+    {"image": st.sampled_from(["r/app", "r:5000/a/b:1"])},
+    optional={
+        "tags": st.lists(st.sampled_from(["1", "a.b", "latest"]), max_size=3),
+        "buildArgs": NAMED,
+        "labels": NAMED,
+        "annotations": NAMED,
+        "push": st.booleans(),
+        "retries": st.integers(0, 10),
+        "extraArgs": st.lists(WORDS.map("--label=a=".__add__), max_size=3),
+    },
+)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(0, 9) | WORDS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=2),
+    max_leaves=3,
+)
+ANY_NAME = st.sampled_from([row["option"] for row in TABLE["options"]] + ["tag"])
+WILD = st.tuples(ANY_NAME, ANYTHING).map(lambda pair: dict([pair]))
 # each example starts a JVM: many words in few examples, and no search for the smallest one that fails
 few_examples = settings(
     max_examples=3,
@@ -35,14 +57,23 @@ few_examples = settings(
 
 
 def test_groovy_yields_the_shared_vectors() -> None:
+    vectors = load_vectors("argv")
+    completed = results("complete", [[vector["options"], TABLE] for vector in vectors])
+    assert completed == [complete(vector["options"]) for vector in vectors]
+    places = [place_for_groovy(vector) for vector in vectors]
+    commands = results("argv", [[*given, TABLE] for given in zip(completed, places, strict=True)])
+    assert commands == [vector["argv"] for vector in vectors]
+
+
+def test_groovy_finds_the_mistakes_of_the_shared_vectors() -> None:
     vectors = load_vectors("argv") + load_vectors("error")
-    answers = call_vectors(ARGUMENTS, "argv", [[v["options"], place_for_groovy(v), TABLE] for v in vectors])
-    got = {vector["case"]: answer for vector, answer in zip(vectors, answers, strict=True)}
-    want = {
-        vector["case"]: {"result": vector["argv"]} if "argv" in vector else {"error": vector["error"]}
-        for vector in vectors
-    }
-    assert got == want
+    found = results("problems", [[vector["options"], vector.get("builder"), TABLE] for vector in vectors])
+    assert found == [vector.get("error", "") for vector in vectors]
+
+
+def results(method: str, cases: Sequence[Sequence[object]]) -> list[object]:
+    """Return what a method of kanikoArguments returns for each argument list, or why it does not."""
+    return [answer.get("result", answer) for answer in call_vectors(ARGUMENTS, method, cases)]
 
 
 @few_examples
@@ -57,12 +88,13 @@ def test_quoted_words_arrive_unchanged_through_a_real_shell(words: list[str]) ->
 
 
 @few_examples
-@given(st.lists(st.dictionaries(WORDS, WORDS, max_size=5), min_size=20, max_size=60))
-def test_both_languages_agree_on_any_build_arguments(arguments: list[dict[str, str]]) -> None:
-    vector = {"place": {"cacheRepo": "r/cache"}}
-    options = [{"image": "r/app:1", "buildArgs": given_arguments} for given_arguments in arguments]
-    answers = call_vectors(ARGUMENTS, "argv", [[one, place_for_groovy(vector), TABLE] for one in options])
-    assert [answer["result"] for answer in answers] == [python_argv(one, place(vector)) for one in options]
+@given(st.lists(GOOD, min_size=15, max_size=30), st.lists(WILD, min_size=40, max_size=80))
+def test_both_languages_agree_on_any_options(good: list[dict[str, object]], wild: list[dict[str, object]]) -> None:
+    vector = {"place": {"cacheRepo": "r/cache"}, "builder": {"distribution": "chainguard", "version": "1.25.6"}}
+    found = results("problems", [[options, vector["builder"], TABLE] for options in good + wild])
+    assert found == [problems(options, builder(vector)) for options in good + wild]
+    commands = results("argv", [[complete(options), place_for_groovy(vector), TABLE] for options in good])
+    assert commands == [python_argv(options, place(vector)) for options in good]
 
 
 @pytest.mark.parametrize(
@@ -113,8 +145,12 @@ def test_mistakes_end_the_step_before_a_pod_starts(tmp_path: Path) -> None:
     missing = "Bring it there with 'jenkins-kaniko sync', or name another one with agent:"
     assert re.findall(r"^.*: AbortException: .*$", result.log, re.MULTILINE) == [
         "nothing: AbortException: kanikoBuild: option image is required",
-        f"mistakes: AbortException: kanikoBuild: unknown option tag ({valid}); option buildArgs: a map is expected",
-        "gstring: AbortException: kanikoBuild: option tags: 'bad tag' is not a tag",
+        f"mistakes: AbortException: kanikoBuild: unknown option tag; did you mean tags? ({valid}); "
+        "option buildArgs: a map is expected",
+        "gstring: AbortException: kanikoBuild: option tags: 'bad tag' is not a tag; option env: 'PATH' is refused: it "
+        "changes how the builder itself works",
+        "good gstrings: AbortException: kanikoBuild: no pod template on this controller has the label 'amd64'. "
+        f"{missing}",
         "no template: AbortException: kanikoBuild: no pod template on this controller has the label 'kaniko'. "
         f"{missing}",
         "no template of that label: AbortException: kanikoBuild: no pod template on this controller has the label "

@@ -1,21 +1,39 @@
 // Options of a build -> the engine's arguments, by the table in engines.json. Pure: calls no step.
 //
-// jenkins_kaniko/engines.py reads the same table; the vectors in tests/vectors keep both alike.
+// jenkins_kaniko/options.py and engines.py read the same table; the vectors in tests/vectors keep both alike.
 
 import com.cloudbees.groovy.cps.NonCPS
 
-/** The engine's command; place holds workspace, digestFile, cacheRepo and cacheTtl. Fails on wrong options. */
+/** Options without nulls, with the table's defaults, each GString a String: what the other methods here take. */
+@NonCPS
+Map complete(Map options, Map table) {
+    Map defaults = table.options.findAll { it.containsKey('default') }.collectEntries { [it.option, it['default']] }
+    return plain(defaults) + plain(options.findAll { it.value != null })
+}
+
+/** A GString would be saved with the closures of the Jenkinsfile it comes from. */
+@NonCPS
+private plain(value) {
+    if (value instanceof Map) {
+        return value.collectEntries { name, item -> [name.toString(), plain(item)] }
+    }
+    if (value instanceof List) {
+        return value.collect { plain(it) }
+    }
+    return value instanceof CharSequence ? value.toString() : value
+}
+
+/**
+ * The engine's command, for options without problems. place holds workspace and digestFile, and where there are such
+ * cacheRepo, cacheTtl, labels, archive (instead of a push), secrets (id -> env=NAME or src=/path) and lessMemory.
+ */
 @NonCPS
 List<String> argv(Map options, Map place, Map table) {
-    String problem = problems(options, table)
-    if (problem) {
-        throw new IllegalArgumentException(problem)
-    }
-    Map engine = table.engines.kaniko
+    Map engine = engineOf(options, table)
     Map given = values(options, place)
     List<String> result = [engine.executor]
-    engine.options.each { row -> result.addAll(arguments(row, given[row.option])) }
-    return result
+    engine.arguments.each { row -> result.addAll(arguments(row, given[row.value])) }
+    return result + options.extraArgs
 }
 
 @NonCPS
@@ -32,43 +50,61 @@ private List<String> arguments(Map row, value) {
     }
 }
 
+/** The engine that the options name; the default one where they name none, or one there is not. */
+@NonCPS
+private Map engineOf(Map options, Map table) {
+    return table.engines[options.engine.toString()] ?: table.engines.kaniko
+}
+
 /** Where the Dockerfile of a build is, absolute; null when that is the engine's business. */
 @NonCPS
 String dockerfile(Map options, Map place) {
-    return isRemote(options) ? null : values(options, place).dockerfile
+    return isRemote(options.context) ? null : joined(joined(place.workspace, options.context), dockerfileOf(options))
 }
 
 @NonCPS
-private boolean isRemote(Map options) {
-    return (options.context ?: '.') ==~ /(?s)[a-z0-9]+:\/\/.*/
+private String dockerfileOf(Map options) {
+    return options.dockerfile ?: (isRemote(options.context) ? null : 'Dockerfile')
+}
+
+@NonCPS
+private boolean isRemote(String context) {
+    return context ==~ /[a-z0-9]+:\/\/[\s\S]*/
 }
 
 @NonCPS
 private Map values(Map options, Map place) {
-    String context = options.context ?: '.'
-    boolean remote = isRemote(options)
-    String folder = joined(place.workspace, context)
-    String dockerfile = options.dockerfile ?: (remote ? null : 'Dockerfile')
+    boolean remote = isRemote(options.context)
     return [
-        context: remote ? context : 'dir://' + folder,
-        dockerfile: remote ? dockerfile : joined(folder, dockerfile),
+        context: remote ? options.context : 'dir://' + joined(place.workspace, options.context),
+        dockerfile: remote ? dockerfileOf(options) : dockerfile(options, place),
         target: options.target,
+        platforms: options.platforms,
         destinations: destinations(options),
-        buildArgs: options.buildArgs ?: [:],
+        noPush: !options.push,
+        archive: options.push ? null : place.archive,
+        buildArgs: options.buildArgs,
+        labels: (place.labels ?: [:]) + options.labels,
+        annotations: options.annotations,
+        secrets: (place.secrets ?: [:]).collect { id, source -> 'id=' + id + ',' + source },
+        compressedCaching: place.lessMemory ? 'false' : null,
+        retries: options.retries ?: null,
         cleanup: true,
         digestFile: place.digestFile,
-    ] + cacheValues(options.cache == null ? true : options.cache, place)
+    ] + cacheValues(options, place)
 }
 
 @NonCPS
-private Map cacheValues(cache, Map place) {
-    if (cache == false) {
+private Map cacheValues(Map options, Map place) {
+    Map own = options.cache instanceof Map ? options.cache : [:]
+    String repo = own.repo ?: place.cacheRepo
+    // without a push there is no place beside the image, and Kaniko refuses a cache without a place
+    if (options.cache == false || !(repo || options.push)) {
         return [:]
     }
-    Map own = cache instanceof Map ? cache : [:]
     return [
         cache: true,
-        cacheRepo: own.repo ?: place.cacheRepo,
+        cacheRepo: repo,
         cacheTtl: own.ttl ?: place.cacheTtl,
         cacheCopyLayers: own.copyLayers ?: false,
     ]
@@ -77,10 +113,9 @@ private Map cacheValues(cache, Map place) {
 /** What the options push to: image (the repository) and tags, each once, the image's own first, latest for none. */
 @NonCPS
 Map target(Map options) {
-    String image = options.image.toString()
-    String own = tagOf(image)
-    List<String> tags = ((own ? [own] : []) + (options.tags ?: []).collect { it.toString() }).unique(false)
-    return [image: repositoryOf(image), tags: tags ?: ['latest']]
+    String own = tagOf(options.image)
+    List<String> tags = ((own ? [own] : []) + options.tags).unique(false)
+    return [image: repositoryOf(options.image), tags: tags ?: ['latest']]
 }
 
 @NonCPS
@@ -108,70 +143,158 @@ private String joined(String folder, String path) {
 
 // --- wrong options ---------------------------------------------------------------------------------------------------
 
-/** All mistakes in one text, empty when there is none. */
+/**
+ * All mistakes in one text, empty when there is none. Takes options as their author gives them, too. builder holds
+ * distribution and version of the image that will run (both null for an unknown one), or is null: not known yet.
+ */
 @NonCPS
-String problems(Map options, Map table) {
-    Map given = options.findAll { it.value != null }
-    List<String> known = table.options*.option
-    List<String> found = given.keySet().findAll { !(it.toString() in known) }.collect {
-        "unknown option ${it} (valid: ${known.sort(false).join(', ')})".toString()
-    }
-    table.options.findAll { given.containsKey(it.option) }.each { row ->
-        found.addAll(wrongForm(row.option, row.type, given[row.option]))
-    }
-    if (!given.containsKey('image')) {
-        found.add('option image is required')
+String problems(Map options, Map builder, Map table) {
+    Map given = complete(options, table)
+    List<String> found = unknown('unknown option', given, table.options)
+    table.options.each { row ->
+        if (given.containsKey(row.option)) {
+            List<String> form = ofForm('option ' + row.option, row, given[row.option], table)
+            found.addAll(form ?: ofEngine(row.option, given, builder, table))
+        } else if (row.required) {
+            found.add('option ' + row.option + ' is required')
+        }
     }
     return found.join('; ')
 }
 
 @NonCPS
-private List<String> wrongForm(String name, String type, value) {
-    if (type == 'text' && !(value instanceof CharSequence && value)) {
-        return ["option ${name}: a text is expected".toString()]
+private List<String> ofForm(String where, Map row, value, Map table) {
+    if (!row.type.split(' or ').any { fits(it, value) }) {
+        return [where + ': ' + table.types[row.type] + ' is expected']
     }
-    if (type == 'texts' && !(value instanceof List && value.every { it instanceof CharSequence })) {
-        return ["option ${name}: a list of texts is expected".toString()]
+    if (value instanceof Map) {
+        return row.keys ? ofKeys(where, row, value, table) : ofMap(where, row, value, table)
     }
-    if (type == 'map' && !(value instanceof Map)) {
-        return ["option ${name}: a map is expected".toString()]
-    }
-    if (type == 'cache') {
-        return wrongCache(value)
-    }
-    if (name == 'image') {
-        return wrongImage(value.toString())
-    }
-    if (name == 'tags') {
-        return value.findAll { !isTag(it.toString()) }.collect { "option tags: '${it}' is not a tag".toString() }
-    }
-    return []
+    return against(row.rules ?: [], where, value instanceof List ? value : [value])
 }
 
 @NonCPS
-private List<String> wrongCache(cache) {
-    List<String> valid = ['copyLayers', 'repo', 'ttl']
-    if (cache instanceof Boolean) {
-        return []
+private List<String> ofKeys(String where, Map row, Map value, Map table) {
+    List<String> found = unknown(where + ': unknown key', value, row.keys)
+    row.keys.findAll { value.containsKey(it.option) }.each { key ->
+        found.addAll(ofForm(where + '.' + key.option, key, value[key.option], table))
     }
-    if (!(cache instanceof Map)) {
-        return ['option cache: true, false or a map is expected']
+    return found
+}
+
+@NonCPS
+private List<String> ofMap(String where, Map row, Map value, Map table) {
+    List<String> found = against(row.names, where, value.keySet().toList())
+    value.each { name, item -> found.addAll(ofForm(where + '.' + name, [type: row.values], item, table)) }
+    return found
+}
+
+/** For each item, what the first rule says that it does not match. */
+@NonCPS
+private List<String> against(List<Map> rules, String where, List items) {
+    List<String> found = []
+    items.each { item ->
+        Map broken = rules.find { !item.toString().matches(it.pattern) }
+        if (broken) {
+            found.add(where + ": '" + item + "' " + broken.says)
+        }
     }
-    return cache.keySet().findAll { !(it.toString() in valid) }.collect {
-        "option cache: unknown key ${it} (valid: ${valid.join(', ')})".toString()
+    return found
+}
+
+@NonCPS
+private boolean fits(String type, value) {
+    switch (type) {
+        case 'text': return value instanceof String && value != ''
+        case 'texts': return value instanceof List && value.every { it instanceof String }
+        case 'boolean': return value instanceof Boolean
+        case 'integer': return value instanceof Number && value.toString().matches('-?[0-9]+')
+        case 'minutes': return value instanceof Number && value > 0
+        case 'value': return value instanceof String || value instanceof Number || value instanceof Boolean
+        default: return value instanceof Map
     }
 }
 
 @NonCPS
-private List<String> wrongImage(String image) {
-    if (image.contains('@')) {
-        return ["option image: '${image}' names a digest; a push needs a repository or a tag".toString()]
+private List<String> unknown(String what, Map names, List<Map> rows) {
+    List<String> valid = rows.collect { it.option }.sort(false)
+    return names.keySet().findAll { !valid.contains(it) }.collect { name ->
+        what + ' ' + name + hint(name, valid) + ' (valid: ' + valid.join(', ') + ')'
     }
-    boolean wrong = !repositoryOf(image) || image =~ /\s/ || (tagOf(image) != null && !isTag(tagOf(image)))
-    return wrong ? ["option image: '${image}' is not a repository or repository:tag".toString()] : []
+}
+
+/** The nearest valid name, when at most two letters of it are wrong, missing or too many. */
+@NonCPS
+private String hint(String name, List<String> valid) {
+    String near = valid.find { within(1, name, it) } ?: valid.find { within(2, name, it) }
+    return near ? '; did you mean ' + near + '?' : ''
 }
 
 @NonCPS
-private boolean isTag(String text) {
-    return text ==~ /[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}/
+private boolean within(int edits, String left, String right) {
+    if (left == right) {
+        return true
+    }
+    if (left.take(1) == right.take(1)) {
+        return within(edits, left.drop(1), right.drop(1))
+    }
+    return edits > 0 && (within(edits - 1, left.drop(1), right.drop(1)) ||
+        within(edits - 1, left.drop(1), right) || within(edits - 1, left, right.drop(1)))
+}
+
+// --- what the engine has ---------------------------------------------------------------------------------------------
+
+@NonCPS
+private List<String> ofEngine(String name, Map options, Map builder, Map table) {
+    def value = options[name]
+    Map engine = engineOf(options, table)
+    if (name == 'engine' && !table.engines.containsKey(value)) {
+        List<String> valid = table.engines.keySet().sort(false)
+        return ["option engine: '" + value + "' is not an engine (valid: " + valid.join(', ') + ')']
+    }
+    if (name == 'platforms' && value.size() > 1) {
+        return ['option platforms: several platforms (an image index) cannot be built yet; name one']
+    }
+    List<String> said
+    if (name == 'extraArgs') {
+        List<String> flags = value.collect { it.split('=')[0] }
+        said = flags.collect { owned(it, engine) ?: gate(it, engine, builder) }
+    } else {
+        List<Map> rows = value ? engine.arguments.findAll { it.options.contains(name) } : []
+        said = rows.collect { gate(it.flag, engine, builder) }
+    }
+    return said.findAll { it }.collect { 'option ' + name + ': ' + it }
+}
+
+@NonCPS
+private String owned(String flag, Map engine) {
+    String own = engine.flags[flag]?.own
+    return own ? flag + ' is set by the step itself; ' + own : null
+}
+
+/** Why the builder refuses a flag, by the versions in engines.json; null where it does not. */
+@NonCPS
+private String gate(String flag, Map engine, Map builder) {
+    Map facts = engine.flags[flag]
+    if (facts == null || builder == null) {
+        return null
+    }
+    String fork = builder.distribution ?: ''
+    String version = builder.version ?: ''
+    String runs = "; the template's builder is " + (fork && version ? fork + ' ' + version :
+        'an image whose distribution and version the template does not name')
+    Map since = facts.since
+    if (since && !(since[fork] && numbers(version) >= numbers(since[fork]))) {
+        return flag + ' needs ' + since.collect { it.key + ' ' + it.value }.join(' or ') + ' or later' + runs
+    }
+    if (facts.until && numbers(version) >= numbers(facts.until)) {
+        return flag + ' is gone since ' + facts.until + ', write ' + facts.now + runs
+    }
+    return null
+}
+
+/** The numbers of a version, in a text that sorts as they do. */
+@NonCPS
+private String numbers(String version) {
+    return version.replaceAll('[^0-9]+', ' ').trim().split(' ').collect { it.padLeft(9, '0') }.join('.')
 }

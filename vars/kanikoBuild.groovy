@@ -9,12 +9,9 @@ import groovy.json.JsonSlurperClassic
 import jenkins.model.Jenkins
 
 /** See kanikoBuild.txt. Returns image, tags, digest, ref (image@digest), engine and seconds. */
-def call(Map options = [:]) {
+def call(Map given = [:]) {
     Map table = parsed(libraryResource(resource: 'jenkins_kaniko/engines.json', encoding: 'UTF-8'))
-    String problem = kanikoArguments.problems(options, table)
-    if (problem) {
-        error("kanikoBuild: ${problem}")
-    }
+    Map options = checked(given, null, table)
     if (env.NODE_NAME != null) {
         return build(options, table)
     }
@@ -31,6 +28,15 @@ def call(Map options = [:]) {
     return result
 }
 
+/** All mistakes at once; builder is null as long as nobody knows which one it will be. */
+private Map checked(Map given, Map builder, Map table) {
+    String problem = kanikoArguments.problems(given, builder, table)
+    if (problem) {
+        error("kanikoBuild: ${problem}")
+    }
+    return kanikoArguments.complete(given, table)
+}
+
 private Map build(Map options, Map table) {
     Map engine = table.engines.kaniko
     String workspace = pwd()
@@ -41,6 +47,7 @@ private Map build(Map options, Map table) {
         try {
             Map place = [workspace: workspace, digestFile: "${scratch}/digest".toString()]
             place += templateFacts(sh(label: 'kanikoBuild: prepare', returnStdout: true, script: preparation(scratch)))
+            checked(options, place, table)
             List<String> command = kanikoArguments.argv(options, place, table)
             long start = System.currentTimeMillis()
             int status = sh(label: 'kanikoBuild: build and push', returnStatus: true, script: script(command, scratch))
@@ -130,7 +137,12 @@ private Map templateFacts(String environment) {
             found[line.substring(0, at)] = line.substring(at + 1).trim()
         }
     }
-    return [cacheRepo: found.JENKINS_KANIKO_CACHE_REPO, cacheTtl: found.JENKINS_KANIKO_CACHE_TTL]
+    return [
+        distribution: found.JENKINS_KANIKO_DISTRIBUTION,
+        version: found.JENKINS_KANIKO_VERSION,
+        cacheRepo: found.JENKINS_KANIKO_CACHE_REPO,
+        cacheTtl: found.JENKINS_KANIKO_CACHE_TTL,
+    ]
 }
 
 // --- results -------------------------------------------------------------------------------------------------
