@@ -1,0 +1,148 @@
+"""kanikoBuildAll: forms, mistakes, names, workers, failures. Its builds are played by a kanikoBuild without pods."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.pipeline import PipelineResult, run_pipeline
+
+pytestmark = pytest.mark.jvm
+
+ROOT = Path(__file__).parent.parent
+JENKINSFILE = ROOT / "tests" / "fixtures" / "pipeline" / "build-all.jenkinsfile"
+PLAYED = """\
+Map onItsOwnAgent(Map options) {
+    echo "start ${options.image}"
+    switch (options.target) {
+        case 'fail': sleep(1); error("kanikoBuild: ${options.image}: build failed\\n  at Dockerfile:3")
+        case 'sleep': sleep(2); break
+        case 'long': sleep(60)
+    }
+    echo "end ${options.image}"
+    return [ref: 'ref of ' + options.image, given: options.sort()]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
+    """One run for all tests, with the library as it is but for kanikoBuild."""
+    library = tmp_path_factory.mktemp("library")
+    for part in ("vars", "resources"):
+        shutil.copytree(ROOT / part, library / part)
+    (library / "vars" / "kanikoBuild.groovy").write_text(PLAYED, encoding="utf-8")
+    result = run_pipeline(JENKINSFILE, library / "home", library, job="all")
+    assert result.result == "SUCCESS", result.log
+    return result
+
+
+def said(build: PipelineResult, name: str) -> list[str]:
+    return re.findall(rf"^{name}: (.*)$", build.log, re.MULTILINE)
+
+
+def test_each_form_builds_all_and_returns_them_in_order(build: PipelineResult) -> None:
+    assert said(build, "list") == [
+        "[ref:ref of r/a:1, given:[image:r/a:1], name:a, result:SUCCESS]",
+        "[ref:ref of r/b, given:[image:r/b], name:B, result:SUCCESS]",
+        "2 results",
+    ]
+    assert said(build, "map") == [
+        "[ref:ref of r/a, given:[image:r/a], name:one, result:SUCCESS]",
+        "[ref:ref of r/a, given:[image:r/a], name:zwei, result:SUCCESS]",
+        "2 results",
+    ]
+    assert said(build, "named map") == [
+        "[ref:ref of r/a, given:[image:r/a], name:one, result:SUCCESS]",
+        "1 results",
+    ]
+
+
+def test_options_of_a_build_win_over_shared_ones_and_maps_are_put_together(build: PipelineResult) -> None:
+    given = [re.search(r"given:\[(.*)\], name", line) for line in said(build, "shared")[:3]]
+    assert [found and found[1] for found in given] == [
+        "buildArgs:[X:own, Z:3, Y:2], image:r/shared, tags:[1, 2]",
+        "buildArgs:[X:1, Z:3], image:r/b, tags:[1, 2]",
+        "buildArgs:[X:1, Z:3], image:r/shared, tags:[3]",
+    ]
+
+
+def test_with_nothing_to_build_nothing_is_built(build: PipelineResult) -> None:
+    assert [said(build, name) for name in ("nothing", "empty map", "no builds")] == [["0 results"]] * 3
+    assert said(build, "kanikoBuildAll").count("nothing to build") == 3
+
+
+def test_mistakes_are_told_at_once_and_before_any_build(build: PipelineResult) -> None:
+    form = "AbortException: kanikoBuildAll: a list of option maps is expected, or a map from names to option maps"
+    assert said(build, "wrong item") == said(build, "forgot builds") == [form]
+    number = "AbortException: kanikoBuildAll: option maxParallel: a number from 1 is expected"
+    assert said(build, "wrong number") == [number]
+    switch = "AbortException: kanikoBuildAll: option failFast: true or false is expected"
+    assert said(build, "wrong switch") == [switch]
+    mistakes = said(build, "mistakes")[0].split(" / ")
+    buildargs = "option buildArgs: a map is expected"
+    assert mistakes[:3] == [
+        "AbortException: kanikoBuildAll: several builds have the name app: give each a name: of its own",
+        f"  app: {buildargs}",
+        f"  build 2: {buildargs}; option image is required",
+    ]
+    assert mistakes[4].startswith("  z: unknown option tag (valid: ")
+    assert "start r/x/app" not in build.log
+
+
+def test_all_results_are_told_before_the_step_fails(build: PipelineResult) -> None:
+    assert said(build, "failures") == ["AbortException: kanikoBuildAll: 2 of 3 builds failed: a, c"]
+    before = build.log[: build.log.index("\nfailures: ")]
+    summary = before[before.rindex("kanikoBuildAll:\n") :].splitlines()[1:4]
+    assert summary == [
+        "  a    FAILURE    kanikoBuild: r/a: build failed",
+        "  bee  SUCCESS    ref of r/bee",
+        "  c    FAILURE    kanikoBuild: r/c: build failed",
+    ]
+    assert "kanikoBuildAll: a failed: kanikoBuild: r/a: build failed\n  at Dockerfile:3\n" in build.log
+
+
+def running(build: PipelineResult, images: str) -> list[int]:
+    """How many builds of these images ran after each start and end."""
+    count, counts = 0, []
+    for what in re.findall(rf"^(start|end) {images}$", build.log, re.MULTILINE):
+        count += 1 if what == "start" else -1
+        counts.append(count)
+    return counts
+
+
+def test_no_more_than_max_parallel_run_at_once_and_nobody_waits_without_need(build: PipelineResult) -> None:
+    two, four = running(build, "two/."), running(build, "four/.")
+    assert (len(two), max(two), two[-1]) == (10, 2, 0)
+    assert (len(four), max(four), four[-1]) == (10, 4, 0)
+    part = build.log[build.log.index("named map: ") :]
+    assert re.search(r"start r/a\n(.*\n)*?end r/a\n(.*\n)*?start r/b\n", part)
+
+
+def test_branches_have_the_names_of_the_builds_or_of_workers(build: PipelineResult) -> None:
+    branches = re.findall(r"^\[Pipeline\] \{ \(Branch: (.*)\)$", build.log, re.MULTILINE)
+    assert sorted(branches[:4]) == ["B", "a", "one", "zwei"]
+    assert {"worker 1", "worker 2", "worker 3", "worker 4"} == {name for name in branches if "worker" in name}
+
+
+def test_the_first_failure_stops_the_others_if_wanted(build: PipelineResult) -> None:
+    assert said(build, "fail fast") == ["AbortException: kanikoBuildAll: 1 of 4 builds failed: b"]
+    before = build.log[: build.log.index("\nfail fast: ")]
+    assert before[before.rindex("kanikoBuildAll:\n") :].splitlines()[1:5] == [
+        "  a  ABORTED    interrupted while it ran",
+        "  b  FAILURE    kanikoBuild: r/b: build failed",
+        "  c  NOT_BUILT  not started",
+        "  d  NOT_BUILT  not started",
+    ]
+
+
+def test_an_interruption_from_outside_goes_on_as_it_is_after_the_results(build: PipelineResult) -> None:
+    assert said(build, "timeout around") == ["FlowInterruptedException: null"]
+    before = build.log[: build.log.index("\ntimeout around: ")]
+    assert before[before.rindex("kanikoBuildAll:\n") :].splitlines()[1:3] == [
+        "  a  ABORTED    interrupted while it ran",
+        "  b  FAILURE    kanikoBuild: r/b: build failed",
+    ]
