@@ -30,12 +30,13 @@ Map onItsOwnAgent(Map options) {
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
-    """One run for all tests, with the library as it is but for kanikoBuild."""
+    """One run for all tests: the library of a folder, so in the sandbox, as it is but for kanikoBuild."""
     library = tmp_path_factory.mktemp("library")
     for part in ("vars", "resources"):
         shutil.copytree(ROOT / part, library / part)
     (library / "vars" / "kanikoBuild.groovy").write_text(PLAYED, encoding="utf-8")
-    result = run_pipeline(JENKINSFILE, library / "home", library, job="all")
+    more = ["--untrusted-library", f"jenkins-kaniko={library}"]
+    result = run_pipeline(JENKINSFILE, library / "home", library, library_name="unused", job="all", more=more)
     assert result.result == "SUCCESS", result.log
     return result
 
