@@ -27,7 +27,7 @@ HUB = "https://index.docker.io/v1/"
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 SHELLS = [[path] for name in ("dash", "bash") if (path := shutil.which(name))]
 SHELLS += [[path, "sh"] for path in [shutil.which("busybox")] if path]
-AWKWARD = ["", "'", '"', "\\", "\\n", "$HOME", "`id`", "$(id)", "a b", "%s", "-n", "a:b", "é🐳", "two\nlines", "x" * 500]
+AWKWARD = ["", "'", '"', "\\", "\\n", "$HOME", "`id`", "$(id)", "a b", "%s", "-n", ":", "é🐳", "two\nlines", "x" * 500]
 
 
 def call(number: int) -> str:

@@ -136,14 +136,15 @@ private boolean isEcr(String registry) {
 
 /**
  * Shell lines (busybox, dash, bash) that write $DOCKER_CONFIG/config.json. printf is part of the shell, so no process
- * has a secret among its arguments. DOCKER_AUTH_CONFIG would win over the file: facts of kaniko's fork from 1.25.
+ * has a secret among its arguments. DOCKER_AUTH_CONFIG goes before the file in docker's library, which Kaniko uses.
  */
 @NonCPS
 String loginScript(List<Map> logins) {
-    String lines = logins[0].kind == 'secret file' ? 'config=$(cat "$' + logins[0].variable + '") || exit\n' : accounts(logins)
+    boolean isWhole = logins[0].kind == 'secret file'
+    String config = isWhole ? 'config=$(cat "$' + logins[0].variable + '") || exit\n' : accounts(logins)
     return '''set +x
 unset DOCKER_AUTH_CONFIG
-''' + lines + '''mkdir -p "${DOCKER_CONFIG%/*}"
+''' + config + '''mkdir -p "${DOCKER_CONFIG%/*}"
 (umask 077; mkdir -p "$DOCKER_CONFIG"; printf '%s\\n' "$config" > "$DOCKER_CONFIG/config.json") || exit
 '''
 }

@@ -1,0 +1,151 @@
+"""Jenkins credentials with a real Kaniko and a registry that wants an account; the template has no secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lablib import demo
+
+from tests.lab.conftest import ROOT, Lab
+from tests.support.pipeline import PipelineResult, run_pipeline
+from tests.support.registry import Registry
+from tests.support.repository import committed
+from tests.support.standin import StandIn
+
+pytestmark = [pytest.mark.jvm, pytest.mark.lab]
+
+JENKINSFILE = ROOT / "tests" / "fixtures" / "pipeline" / "credentials-pods.jenkinsfile"
+AWKWARD = 'it\'s "$HOME" `id` \\n %s é\nsecond line'
+TOKEN = "t0ken-word"
+SOURCE = {
+    "Dockerfile": "FROM python:3.11-slim\nRUN env > /env\nCOPY . /context\n",
+    "private/Dockerfile": "FROM registry.lab.test:5000/library/python:3.11-slim\nRUN touch /built\n",
+    "broken/Dockerfile": "FROM python:3.11-slim\nRUN exit 3\n",
+}
+
+
+@pytest.fixture(scope="module")
+def registry(lab: Lab) -> Registry:
+    settings = lab.settings
+    password = Path(settings["LAB_REGISTRY_PASSWORD_FILE"]).read_text(encoding="utf-8").strip()
+    return Registry(
+        settings["LAB_REGISTRY_ADDRESS"], Path(settings["LAB_REGISTRY_CA"]), settings["LAB_REGISTRY_USER"], password
+    )
+
+
+@pytest.fixture(scope="module")
+def store(lab: Lab, registry: Registry) -> dict[str, dict[str, str]]:
+    auth = base64.b64encode(f"{registry.user}:{registry.password}".encode()).decode()
+    config = json.dumps({"auths": {lab.settings["LAB_REGISTRY"]: {"auth": auth}}})
+    return {
+        "account": {"type": "usernamePassword", "username": registry.user, "password": registry.password},
+        "config": {"type": "file", "name": "docker config.json", "content": config},
+        "awkward": {"type": "usernamePassword", "username": "DOMAIN\\user", "password": AWKWARD},
+        "token": {"type": "string", "secret": TOKEN},
+    }
+
+
+@pytest.fixture(scope="module")
+def build(lab: Lab, store: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
+    """One run for all tests, on a controller that `jenkins-kaniko sync` brought the template to."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with StandIn(folder / "controller") as controller:
+        config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
+        del config["defaults"]["registrySecret"]
+        (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
+        command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
+        subprocess.run(command, cwd=folder, env={**os.environ, "JENKINS_TOKEN": controller.admin.token}, check=True)
+    (folder / "credentials.json").write_text(json.dumps(store), encoding="utf-8")
+    result = run_pipeline(
+        JENKINSFILE,
+        folder / "controller",
+        ROOT,
+        committed(folder / "source", SOURCE),
+        {"REGISTRY": lab.settings["LAB_REGISTRY"], "PLAIN": lab.settings["LAB_PLAIN_REGISTRY_ADDRESS"]},
+        lab.kubeconfig,
+        job="credentials",
+        more=["--credentials", str(folder / "credentials.json")],
+    )
+    assert result.result == "SUCCESS", result.log
+    return result
+
+
+def said(build: PipelineResult, name: str) -> str:
+    (line,) = re.findall(rf"^{name}: (.*)$", build.log, re.MULTILINE)
+    return str(line)
+
+
+def test_without_credentials_the_registry_refuses(build: PipelineResult) -> None:
+    assert re.search("UNAUTHORIZED|unauthorized", said(build, "none"))
+
+
+@pytest.mark.parametrize("name", ["account", "file"])
+def test_an_account_and_a_whole_docker_config_log_in(
+    lab: Lab, registry: Registry, build: PipelineResult, name: str
+) -> None:
+    digest, _ = registry.manifest(f"credentials/{name}", "1")
+    assert said(build, name) == f"{lab.settings['LAB_REGISTRY']}/credentials/{name}@{digest}"
+
+
+def test_a_private_base_image_and_a_push_elsewhere_have_an_account_each(lab: Lab, build: PipelineResult) -> None:
+    place = f"{lab.settings['LAB_PLAIN_REGISTRY_ADDRESS']}/credentials/several"
+    assert re.fullmatch(rf"{place}@sha256:[0-9a-f]{{64}}", said(build, "several"))
+
+
+def test_wrong_credentials_end_the_step_with_what_is_wrong(build: PipelineResult) -> None:
+    assert re.search("UNAUTHORIZED|unauthorized", said(build, "wrong password"))
+    tried = "tried as username with password and as secret file"
+    missing = "Could not find credentials entry with ID 'nope'"
+    assert said(build, "unknown") == f"kanikoBuild: credentialsId 'nope': {tried}: {missing}"
+    other = "Credentials 'token' is of type 'string' where 'file' was expected"
+    assert said(build, "wrong type") == f"kanikoBuild: credentialsId 'token': {tried}: {other}"
+
+
+def digest_of(text: str) -> str:
+    return f"{hashlib.sha256(text.encode()).hexdigest()}  -"
+
+
+def test_any_password_and_secret_arrives_in_the_builder(
+    store: dict[str, dict[str, str]], build: PipelineResult
+) -> None:
+    assert said(build, "auth") == digest_of(f"DOMAIN\\user:{AWKWARD}")
+    assert said(build, "secrets") == "env=JENKINS_KANIKO_SECRET_1 true"
+    assert said(build, "variable") == digest_of(TOKEN)
+    assert said(build, "mounted") == digest_of(store["config"]["content"])
+    assert said(build, "modes").split() == ["700", "600"]
+
+
+def secrets(store: dict[str, dict[str, str]]) -> list[str]:
+    """Return every secret of the store, as it is and in base64."""
+    words = [TOKEN, *AWKWARD.splitlines(), store["account"]["password"], store["config"]["content"]]
+    for name in ("account", "awkward"):
+        words += [store[name]["password"], f"{store[name]['username']}:{store[name]['password']}"]
+    return words + [base64.b64encode(word.encode()).decode() for word in words]
+
+
+def test_the_log_never_had_a_secret_to_mask(store: dict[str, dict[str, str]], build: PipelineResult) -> None:
+    assert "****" not in build.log
+    assert [word for word in secrets(store) if word in build.log] == []
+    assert "failed to execute command" in said(build, "broken")  # a failed build is in that log
+
+
+def test_the_image_has_neither_credentials_nor_their_variables(
+    registry: Registry, store: dict[str, dict[str, str]], build: PipelineResult
+) -> None:
+    files = registry.files("credentials/account", "1", base_layers=2)
+    mine = {name for name in files if not name.startswith("/context/.git/")}
+    assert mine == {"/env", *(f"/context/{name}" for name in SOURCE)}
+    content = b"\n".join(files.values())
+    assert [word for word in [*secrets(store), "JENKINS_KANIKO_"] if word.encode() in content] == []
+
+
+def test_nothing_is_left_beside_the_workspace(build: PipelineResult) -> None:
+    assert said(build, "left") == "[]"
