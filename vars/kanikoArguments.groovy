@@ -67,8 +67,9 @@ private String dockerfileOf(Map options) {
     return options.dockerfile ?: (isRemote(options.context) ? null : 'Dockerfile')
 }
 
+/** Whether the engine fetches the build context itself, from a URL. */
 @NonCPS
-private boolean isRemote(String context) {
+boolean isRemote(String context) {
     return context ==~ /[a-z0-9]+:\/\/[\s\S]*/
 }
 
