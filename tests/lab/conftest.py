@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lablib import demo
+
+from tests.support.registry import Registry
+from tests.support.standin import StandIn
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -47,3 +53,24 @@ def lab() -> Iterator[Lab]:
     finally:
         if not running:
             subprocess.run([ROOT / "lab" / "down"], check=True)
+
+
+@pytest.fixture(scope="session")
+def registry(lab: Lab) -> Registry:
+    """The lab's registry that wants an account, asked with one."""
+    settings = lab.settings
+    password = Path(settings["LAB_REGISTRY_PASSWORD_FILE"]).read_text(encoding="utf-8").strip()
+    address, ca = settings["LAB_REGISTRY_ADDRESS"], Path(settings["LAB_REGISTRY_CA"])
+    return Registry(address, ca, settings["LAB_REGISTRY_USER"], password)
+
+
+def synced_home(folder: Path, registry_secret: bool = True) -> Path:
+    """Return the home of a controller that `jenkins-kaniko sync` brought the demo's template to."""
+    with StandIn(folder / "controller") as controller:
+        config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
+        if not registry_secret:
+            del config["defaults"]["registrySecret"]
+        (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
+        command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
+        subprocess.run(command, cwd=folder, env={**os.environ, "JENKINS_TOKEN": controller.admin.token}, check=True)
+    return folder / "controller"

@@ -5,20 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from lablib import demo
 
-from tests.lab.conftest import ROOT, Lab
+from tests.lab.conftest import ROOT, Lab, synced_home
 from tests.support.pipeline import PipelineResult, run_pipeline
 from tests.support.registry import Registry
 from tests.support.repository import committed
-from tests.support.standin import StandIn
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
 
@@ -30,15 +24,6 @@ SOURCE = {
     "private/Dockerfile": "FROM registry.lab.test:5000/library/python:3.11-slim\nRUN touch /built\n",
     "broken/Dockerfile": "FROM python:3.11-slim\nRUN exit 3\n",
 }
-
-
-@pytest.fixture(scope="module")
-def registry(lab: Lab) -> Registry:
-    settings = lab.settings
-    password = Path(settings["LAB_REGISTRY_PASSWORD_FILE"]).read_text(encoding="utf-8").strip()
-    return Registry(
-        settings["LAB_REGISTRY_ADDRESS"], Path(settings["LAB_REGISTRY_CA"]), settings["LAB_REGISTRY_USER"], password
-    )
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +42,10 @@ def store(lab: Lab, registry: Registry) -> dict[str, dict[str, str]]:
 def build(lab: Lab, store: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
     """One run for all tests, on a controller that `jenkins-kaniko sync` brought the template to."""
     folder = tmp_path_factory.mktemp("fleet")
-    with StandIn(folder / "controller") as controller:
-        config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
-        del config["defaults"]["registrySecret"]
-        (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
-        command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
-        subprocess.run(command, cwd=folder, env={**os.environ, "JENKINS_TOKEN": controller.admin.token}, check=True)
     (folder / "credentials.json").write_text(json.dumps(store), encoding="utf-8")
     result = run_pipeline(
         JENKINSFILE,
-        folder / "controller",
+        synced_home(folder, registry_secret=False),
         ROOT,
         committed(folder / "source", SOURCE),
         {"REGISTRY": lab.settings["LAB_REGISTRY"], "PLAIN": lab.settings["LAB_PLAIN_REGISTRY_ADDRESS"]},
