@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.support.pipeline import PipelineResult, run_pipeline
+from tests.support.pipeline import PipelineResult, played_library, run_examples, run_pipeline
 
 pytestmark = pytest.mark.jvm
 
@@ -31,10 +30,7 @@ Map onItsOwnAgent(Map options) {
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> PipelineResult:
     """One run for all tests: the library of a folder, so in the sandbox, as it is but for kanikoBuild."""
-    library = tmp_path_factory.mktemp("library")
-    for part in ("vars", "resources"):
-        shutil.copytree(ROOT / part, library / part)
-    (library / "vars" / "kanikoBuild.groovy").write_text(PLAYED, encoding="utf-8")
+    library = played_library(tmp_path_factory.mktemp("library"), PLAYED)
     more = ["--untrusted-library", f"jenkins-kaniko={library}"]
     result = run_pipeline(JENKINSFILE, library / "home", library, library_name="unused", job="all", more=more)
     assert result.result == "SUCCESS", result.log
@@ -147,3 +143,17 @@ def test_an_interruption_from_outside_goes_on_as_it_is_after_the_results(build: 
         "  a  ABORTED    interrupted while it ran",
         "  b  FAILURE    kanikoBuild: r/b: build failed",
     ]
+
+
+def test_the_examples_of_the_page_build_what_they_say(tmp_path: Path) -> None:
+    result = run_examples(ROOT / "docs" / "kaniko-build-all.md", PLAYED, tmp_path)
+    team = "registry.example.com/team"
+    assert re.findall("^(?:api|web): .*$", result.log, re.MULTILINE) == [
+        f"api: ref of {team}/api",
+        f"web: ref of {team}/web",
+    ]
+    refs = re.findall(r"^  (\w+)  SUCCESS    ref of (.*)$", result.log, re.MULTILINE)
+    assert refs == [
+        *[("api", f"{team}/api"), ("web", f"{team}/web")] * 2,
+        *[("api", f"{team}/app:api"), ("web", f"{team}/app:web")],
+    ], result.log

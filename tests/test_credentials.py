@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pipeline import call_vectors, run_pipeline
+from tests.support.pipeline import call_vectors, run_examples, run_pipeline
 
 pytestmark = pytest.mark.jvm
 
@@ -165,3 +165,21 @@ def test_a_whole_docker_config_is_copied_and_wins_over_the_variable(shell: list[
     done = run_shell(shell, text, tmp_path, JENKINS_KANIKO_LOGIN_1=str(given), DOCKER_AUTH_CONFIG="{}")
     assert (tmp_path / "scratch" / "docker" / "config.json").read_bytes() == given.read_bytes()
     assert done.stdout == b"[]\n"
+
+
+def test_the_examples_of_the_page_bind_what_they_say(tmp_path: Path) -> None:
+    accounts = dict.fromkeys(["registry", "mirror", "hub"], STORE["robot"])
+    (tmp_path / "credentials.json").write_text(json.dumps({**accounts, "npm-token": STORE["token"]}), encoding="utf-8")
+    played = """def call(Map options) {
+        kanikoCredentials.bound(options, '/s') { Map login ->
+            List accounts = login.script.readLines().findAll { it.startsWith('account ') }.collect { it.tokenize()[1] }
+            echo "bound: ${accounts} ${login.secrets}"
+        }
+    }"""
+    more = ["--credentials", str(tmp_path / "credentials.json")]
+    result = run_examples(ROOT / "docs" / "credentials.md", played, tmp_path, more)
+    assert re.findall("^bound: (.*)$", result.log, re.MULTILINE) == [
+        "['registry.example.com'] [:]",
+        f"['registry.example.com', 'mirror.example.com:5000', '{HUB}'] [:]",
+        "[] [npm:env=JENKINS_KANIKO_SECRET_1]",
+    ], result.log

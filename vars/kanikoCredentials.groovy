@@ -27,7 +27,7 @@ def bound(Map options, String scratch, Closure body) {
     }
     List bindings = []
     for (credential in logins + secrets) {
-        bindings.add(binding(credential))
+        bindings.add(bindingOf(credential))
     }
     String script = logins ? loginScript(logins) : ''
     List<String> variables = logins ? ['DOCKER_CONFIG=' + scratch + '/docker'] : []
@@ -52,7 +52,7 @@ private String kindOf(String option, Map credential, List<String> kinds) {
     String said = ''
     for (kind in kinds) {
         try {
-            withCredentials([binding(credential + [kind: kind])]) { }
+            withCredentials([bindingOf(credential + [kind: kind])]) { }
             return kind
         } catch (Exception refused) {
             // its class is the plugin's own, which a library cannot import everywhere
@@ -65,7 +65,7 @@ private String kindOf(String option, Map credential, List<String> kinds) {
     error("kanikoBuild: ${option} '${credential.id}': tried as ${kinds.join(' and as ')}: ${said}")
 }
 
-private def binding(Map credential) {
+private def bindingOf(Map credential) {
     switch (credential.kind) {
         case 'secret text': return string(credentialsId: credential.id, variable: credential.variable)
         case 'secret file': return file(credentialsId: credential.id, variable: credential.variable)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -18,6 +20,7 @@ from pathlib import Path
 from tests.support.jvm import java
 
 ABORT_SECONDS = 150
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,24 @@ def start_pipeline(arguments: Sequence[str], kubeconfig: Path | None = None) -> 
         stderr=subprocess.STDOUT,
         encoding="utf-8",
     )
+
+
+def played_library(folder: Path, played: str) -> Path:
+    """Make `folder` the shared library as it is, but for kanikoBuild, which needs a cluster: that is `played`."""
+    for part in ("vars", "resources"):
+        shutil.copytree(ROOT / part, folder / part)
+    (folder / "vars" / "kanikoBuild.groovy").write_text(played, encoding="utf-8")
+    return folder
+
+
+def run_examples(page: Path, played: str, folder: Path, more: Sequence[str] = ()) -> PipelineResult:
+    """Run the Groovy examples of a page one after the other with a `played_library`."""
+    examples = re.findall(r"^```groovy\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    methods = [f"def example{number}() {{\n{text}}}\n" for number, text in enumerate(examples)]
+    calls = [f"example{number}()\n" for number in range(len(examples))]
+    jenkinsfile = folder / "Jenkinsfile"
+    jenkinsfile.write_text("".join(["@Library('jenkins-kaniko') _\n", *methods, *calls]), encoding="utf-8")
+    return run_pipeline(jenkinsfile, folder / "home", played_library(folder / "library", played), more=more)
 
 
 def call_vectors(script: Path, method: str, cases: Sequence[Sequence[object]]) -> list[dict[str, object]]:
