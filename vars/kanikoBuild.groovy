@@ -5,7 +5,7 @@
 // JSON map) lives across a step.
 
 import com.cloudbees.groovy.cps.NonCPS
-import groovy.json.JsonSlurperClassic
+import groovy.json.JsonSlurper
 import jenkins.model.Jenkins
 
 /** See kanikoBuild.txt. Returns image, tags, digest, ref (image@digest), engine and seconds. */
@@ -87,7 +87,16 @@ private void fail(Map options, Map place, int status, String scratch) {
 
 @NonCPS
 private Map parsed(String json) {
-    return new JsonSlurperClassic().parseText(json)
+    return plain(new JsonSlurper().parseText(json))
+}
+
+/** JsonSlurper's maps cannot be saved with the build; JsonSlurperClassic's can, but the sandbox refuses it. */
+@NonCPS
+private def plain(value) {
+    if (value instanceof Map) {
+        return value.collectEntries { key, item -> [key, plain(item)] }
+    }
+    return value instanceof List ? value.collect { plain(it) } : value
 }
 
 /**

@@ -15,47 +15,40 @@ import org.jenkinsci.plugins.scriptsecurity.sandbox.RejectedAccessException
 import org.kohsuke.groovy.sandbox.*
 
 /**
- * What sandboxed code may use, checked at each of its calls as the script-security plugin checks them.
- * The list is shorter than the plugin's: what is allowed here is allowed there. A refusal has the plugin's words.
+ * What sandboxed code may use, checked at each of its calls as the script-security plugin checks them: methods by the
+ * most general type that declares them, then those that Groovy adds. A refusal has the plugin's words.
  */
 class Sandbox extends GroovyInterceptor {
-    /** Declaring class and member (`new` is a constructor). */
-    private static final Pattern ALLOWED = Pattern.compile([
-        /java\.lang\.(Boolean|Byte|Character|Short|Integer|Long|Float|Double|Number|Math|String|CharSequence|/ +
-            /Iterable|StringBuilder|StringBuffer|AbstractStringBuilder|Appendable|Comparable|Enum) \w+/,
-        /java\.lang\.(Object (new|equals|hashCode|toString|getClass|clone)|Exception new|Throwable get(Message|Cause))/,
-        /java\.lang\.(Class (getName|getSimpleName|isInstance)|System (currentTimeMillis|identityHashCode))/,
-        /java\.util\.(Collections?|Objects|Arrays|List|ArrayList|Set|(Linked)?HashSet|TreeSet|Map([$]Entry)?|TreeMap|/ +
-            /(Linked)?HashMap|Iterator|Comparator|Date|Calendar|TimeZone|Locale|Random|UUID|Base64([$]\w+)?) \w+/,
-        /java\.util\.(concurrent\.(TimeUnit|Callable)|regex\.(Matcher|MatchResult|Pattern)) \w+/,
-        /java\.(time\.[\w.]+|math\.\w+|text\.((Simple)?Date)?Format|nio\.charset\.\w+|net\.URL(De|En)coder) \w+/,
-        /groovy\.lang\.((Closure|GString|\w*Range) \w+|Script (getBinding|print(ln)?)|Binding (has|get|set)Variables?)/,
-        /groovy\.json\.Json(Output|Slurper|SlurperClassic) (new|parseText|toJson|prettyPrint)/,
-        /org\.codehaus\.groovy\.runtime\.(ScriptBytecodeAdapter|GStringImpl) \w+/,
-        /org\.codehaus\.groovy\.runtime\.(Default|String|Date|Encoding)GroovyMethods (?!(addShutdownHook|dump|mixin|/ +
-            /eachFile|execute|[gs]etMetaClass|getMetaPropertyValues|getProperties|inspect|invokeMethod|metaClass|/ +
-            /newInstance|putAt|runAfter|toUR[IL]|use|withTraits)$)\w+/,
-        /org\.kohsuke\.groovy\.sandbox\.impl\.Checker checkedCast|pipeline\.(PipelineScript|Environment|Steps) \w+/,
+    /** Lines of the plugin's own list. */
+    private static final Set<String> ALLOWED = Sandbox.getResource('/whitelist.txt').readLines('UTF-8').toSet()
+    /** What the pipeline plugins allow beside that list: declaring class and member (`new` is a constructor). */
+    private static final Pattern OF_PIPELINES = Pattern.compile([
+        /pipeline\.(PipelineScript|Environment|Steps) \w+/,
+        /(groovy\.lang\.Script|org\.codehaus\.groovy\.runtime\.DefaultGroovyMethods) print(ln)?/,
         /org\.jenkinsci\.plugins\.workflow\.support\.steps\.build\.RunWrapper (?!getRawBuild$)\w+/,
-        /org\.jenkinsci\.plugins\.workflow\.steps\.FlowInterruptedException get(Causes|Result)/].join('|'))
+        /org\.codehaus\.groovy\.runtime\.(GStringImpl new|ScriptBytecodeAdapter (asType|createRange))/].join('|'))
+    /** Methods of numbers that only Groovy's compiler knows. */
+    private static final List<String> ARITHMETIC = ['plus', 'minus', 'multiply', 'div', 'compareTo', 'or', 'and', 'xor',
+        'intdiv', 'mod', 'leftShift', 'rightShift', 'rightShiftUnsigned']
 
     Object onMethodCall(Invoker invoker, Object receiver, String name, Object... args) {
-        Method method = method(typesOf(receiver.getClass()), name, args) ?: gdk(receiver, name, args)
-        boolean operator = receiver instanceof Number || (receiver instanceof String && name == 'plus')
-        boolean step = isDynamic(receiver) && (!method || name == 'invokeMethod')
-        if (!step && (method || !operator)) { check(method, "method ${receiver.getClass().name} $name", args) }
+        Method own = method(typesOf(receiver.getClass()), name, args)
+        List<Method> found = own ? [own] : gdk(receiver, name, args)
+        boolean operator = !own && receiver instanceof Number && name in ARITHMETIC
+        boolean step = isDynamic(receiver) && (!found || name == 'invokeMethod')
+        if (!step && !operator) { check(found, "method ${receiver.getClass().name} $name", args) }
         return super.onMethodCall(invoker, receiver, name, args)
     }
     Object onStaticCall(Invoker invoker, Class type, String name, Object... args) {
-        check(method([type], name, args, true), "staticMethod $type.name $name", args)
+        check([method([type], name, args, true)], "staticMethod $type.name $name", args)
         return super.onStaticCall(invoker, type, name, args)
     }
     Object onNewInstance(Invoker invoker, Class type, Object... args) {
-        check(constructor(type, args), "new $type.name", args)
+        check([constructor(type, args)], "new $type.name", args)
         return super.onNewInstance(invoker, type, args)
     }
     void onSuperConstructor(Invoker invoker, Class type, Object... args) {
-        check(constructor(type, args), "new $type.name", args)
+        check([constructor(type, args)], "new $type.name", args)
         super.onSuperConstructor(invoker, type, args)
     }
     Object onGetProperty(Invoker invoker, Object receiver, String name) {
@@ -67,7 +60,7 @@ class Sandbox extends GroovyInterceptor {
         return super.onSetProperty(invoker, receiver, name, value)
     }
     Object onGetAttribute(Invoker invoker, Object receiver, String name) {
-        check(field(receiver, name), "field ${receiver.getClass().name} $name")
+        check([field(receiver, name)], "field ${receiver.getClass().name} $name")
         return super.onGetAttribute(invoker, receiver, name)
     }
     Object onGetArray(Invoker invoker, Object receiver, Object index) {
@@ -78,14 +71,14 @@ class Sandbox extends GroovyInterceptor {
     /** A property is a getter or setter, else a field; of a list it is that of each element. */
     private static void checkProperty(Object receiver, String name, Object... value) {
         if (receiver instanceof Map || (receiver.getClass().array && name == 'length')) { return }
-        Member found = (value ? ['set'] : ['get', 'is']).findResult { String prefix ->
+        List<Member> found = (value ? ['set'] : ['get', 'is']).collectMany { String prefix ->
             String accessor = prefix + MetaClassHelper.capitalize(name)
-            method(typesOf(receiver.getClass()), accessor, value) ?: gdk(receiver, accessor, value) ?:
-                (receiver instanceof Class ? method([receiver], accessor, value, true) : null)
-        } ?: field(receiver, name)
-        if (!found && receiver instanceof Collection) {
+            [method(typesOf(receiver.getClass()), accessor, value), *gdk(receiver, accessor, value),
+             receiver instanceof Class ? method([receiver], accessor, value, true) : null]
+        } + field(receiver, name)
+        if (!found.any() && receiver instanceof Collection) {
             receiver.each { checkProperty(it, name, value) }
-        } else if (found || !isDynamic(receiver)) {
+        } else if (found.any() || !isDynamic(receiver)) {
             check(found, "field ${receiver.getClass().name} $name")
         }
     }
@@ -98,15 +91,27 @@ class Sandbox extends GroovyInterceptor {
 
     private static boolean isPipelineCode(Class type) { type.classLoader instanceof GroovyClassLoader }
 
-    private static void check(Member member, String wanted, Object... args) {
-        if (!member) { throw new RejectedAccessException("unclassified $wanted${types(args*.getClass())}") }
-        String owner = member.declaringClass.name
+    /** Of all that a call may mean one must be allowed; the first is the one that a refusal names. */
+    private static void check(List<Member> found, String wanted, Object... args) {
+        List<Member> members = found.findAll()
+        if (!members) { throw new RejectedAccessException("unclassified $wanted${types(args*.getClass())}") }
+        if (!members.any { isPipelineCode(it.declaringClass) || allowed(it) }) {
+            throw new RejectedAccessException(signature(members[0]))
+        }
+    }
+
+    private static boolean allowed(Member member) {
         String name = member instanceof Constructor ? 'new' : member.name
-        if (isPipelineCode(member.declaringClass) || "$owner $name" ==~ ALLOWED) { return }
+        return signature(member) in ALLOWED || "$member.declaringClass.name $name" ==~ OF_PIPELINES
+    }
+
+    /** As a line of the plugin's list. */
+    private static String signature(Member member) {
+        String owner = member.declaringClass.name
+        if (member instanceof Constructor) { return "new $owner${types(member.parameterTypes)}" }
         String kind = member instanceof Field ? 'field' : 'method'
-        throw new RejectedAccessException(member instanceof Constructor ? "new $owner${types(member.parameterTypes)}"
-            : (Modifier.isStatic(member.modifiers) ? "static${kind.capitalize()}" : kind) + " $owner $name" +
-            (member instanceof Method ? types(member.parameterTypes) : ''))
+        return (Modifier.isStatic(member.modifiers) ? "static${kind.capitalize()}" : kind) + " $owner $member.name" +
+            (member instanceof Field ? '' : types(member.parameterTypes))
     }
 
     private static String types(types) { types.collect { " ${it ? it.typeName : 'null'}" }.join() }
@@ -119,9 +124,9 @@ class Sandbox extends GroovyInterceptor {
         }
     }
 
-    private static Method gdk(Object receiver, String name, Object[] args) {
+    private static List<Method> gdk(Object receiver, String name, Object[] args) {
         Object[] self = [receiver] + args.toList()
-        return method(DefaultGroovyMethods.DGM_LIKE_CLASSES.toList(), name, self, true)
+        return DefaultGroovyMethods.DGM_LIKE_CLASSES.toList().collect { method([it], name, self, true) }.findAll()
     }
 
     /** `new Point(x: 1)` calls the constructor without arguments. */
@@ -130,15 +135,18 @@ class Sandbox extends GroovyInterceptor {
         return fitting(all, args) ?: args.length == 1 && args[0] instanceof Map ? fitting(all) : null
     }
 
-    /** The one whose parameters are closest to the arguments. */
+    /** The one with the narrowest parameters. */
     private static Executable fitting(List<Executable> all, Object... args) {
-        List<Executable> valid = all.findAll {
-            (it instanceof Method ? new CachedMethod(it) : new CachedConstructor(it)).isValidMethod(args)
-        }
-        return valid.max {
-            int alike = [it.parameterTypes.toList(), args*.getClass()].transpose().count { want, has -> want == has }
-            it.parameterTypes.length == args.length ? alike + 1 : alike
-        }
+        Class[] given = args*.getClass()
+        List<Executable> valid = all.findAll { MetaClassHelper.parametersAreCompatible(given, it.parameterTypes) } ?:
+            all.findAll { it.varArgs && cached(it).isValidMethod(args) }
+        return valid.find { one ->
+            valid.every { MetaClassHelper.parametersAreCompatible(one.parameterTypes, it.parameterTypes) }
+        } ?: valid.find()
+    }
+
+    private static ParameterTypes cached(Executable one) {
+        return one instanceof Method ? new CachedMethod(one) : new CachedConstructor(one)
     }
 
     private static Field field(Object receiver, String name) {
