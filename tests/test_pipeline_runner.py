@@ -142,7 +142,7 @@ SANDBOX = {
     "JsonSlurperClassic": "new groovy.json.JsonSlurperClassic",
     "list as JSON": "staticMethod groovy.json.JsonOutput toJson java.lang.Object",
     "max": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods max java.util.Collection",
-    "findAll": "staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods findAll java.lang.String java.lang.String",
+    "findAll": f"staticMethod org.codehaus.groovy.runtime.DefaultGroovyMethods findAll{2 * ' java.lang.String'}",
     "TimeUnit": "method java.util.concurrent.TimeUnit toSeconds long",
     "Jenkins": "staticMethod jenkins.model.Jenkins get",
     "Jenkins in NonCPS": "staticMethod jenkins.model.Jenkins get",
