@@ -25,6 +25,7 @@ COMMANDS = {
     "rollback": "cli_fleet",
     "list": "cli_fleet",
     "import": "cli_import",
+    "explain": "cli_explain",
 }
 """Commands to the modules that hold them, in the order of the help."""
 FUNCTIONS = {"list": "list_templates", "import": "import_templates"}
@@ -59,6 +60,7 @@ def cli() -> None:
     jenkins-kaniko rollback     put back what a sync replaced
     jenkins-kaniko list         what is there, and whose is it?
     jenkins-kaniko import       take templates that are there into the configuration
+    jenkins-kaniko explain      what does the log of a failed build mean?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,
     3 mixed outcomes, 4 refused for safety, 5 cannot reach or not allowed, 7 failed.

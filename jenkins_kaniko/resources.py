@@ -42,3 +42,10 @@ def types() -> dict[str, str]:
     """Return the words for the types of options."""
     words: dict[str, str] = engines_file()["types"]
     return words
+
+
+@cache
+def diagnoses() -> list[dict[str, Any]]:
+    """Return the known failures, special ones first: what they look like, what they mean, what to do."""
+    entries: list[dict[str, Any]] = json.loads(text("diagnoses.json"))["diagnoses"]
+    return entries
