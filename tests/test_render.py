@@ -17,7 +17,8 @@ from jenkins_kaniko.fleetfile import TemplateSettings
 from jenkins_kaniko.model import Fleet, Template
 from tests.support.fakes import fleet
 
-FOLDER = Path(__file__).parent / "fixtures" / "render"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "tests" / "fixtures" / "render"
 CASES = sorted(path.parent for path in FOLDER.glob("*/jenkins-kaniko.yaml"))
 
 AWKWARD = ["\n", " a\n", "\n b", "a\x85b", "a\x85\nb", "\u2028", "\u2029\n", "\ufeff", "\x00", "\x7f\n", "\U0001f433"]
@@ -147,7 +148,7 @@ def test_a_text_that_some_reader_takes_for_something_else_is_quoted(text: str) -
     assert f"image: '{text}'\n" in render.pod_yaml(template, given_fleet)
 
 
-PACKAGED = {"DISTRIBUTION": "osscontainertools", "VERSION": "1.28.3"}
+PACKAGED: dict[str, Any] = {"DISTRIBUTION": "osscontainertools", "VERSION": "1.28.3"}
 
 
 @pytest.mark.parametrize(
@@ -189,3 +190,30 @@ def test_the_text_of_a_pod_is_the_same_with_and_without_libyaml(data: Any) -> No
 @pytest.mark.parametrize("text", ["", "a" * 101, "a " * 31, "\n", "\u00e4", "\U0001f433"])
 def test_what_libyaml_may_write_otherwise_is_left_to_pyyaml(text: str) -> None:
     assert render.dump({"env": text}) == render._dumped({"env": text}, render._Dumper)
+
+
+PACKAGED: dict[str, Any] = {
+    "fleet": "packaged",
+    "defaults": {"registrySecret": "docker-config"},
+    "templates": {
+        "kaniko": {
+            "labels": ["kaniko"],
+            # where nobody has made the Secret the pod starts all the same: a public registry may do without
+            "pod": {"spec": {"volumes": [{"name": "docker-config", "secret": {"optional": True}}]}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["kaniko"])
+def test_the_packaged_agent_is_what_a_smallest_template_yields(name: str, tmp_path: Path) -> None:
+    """kanikoBuild uses it on a controller without a synced template."""
+    file = tmp_path / "jenkins-kaniko.yaml"
+    file.write_text(yaml.safe_dump(PACKAGED), encoding="utf-8")
+    given_fleet = load(file)
+    (template,) = [template for template in given_fleet.templates if template.name == name]
+    packaged = ROOT / "resources" / "jenkins_kaniko" / "agents" / f"{name}.yaml"
+    text = render.pod_yaml(template, given_fleet)
+    if regenerating():
+        packaged.write_text(text, encoding="utf-8")
+    assert packaged.read_text(encoding="utf-8") == text

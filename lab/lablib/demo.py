@@ -92,6 +92,8 @@ def configuration(settings: Mapping[str, str], url: str, user: str) -> dict[str,
     template: dict[str, Any] = {"labels": ["kaniko"]}
     if "KANIKO_IMAGE" in settings:
         template["image"] = settings["KANIKO_IMAGE"]
+    if "KANIKO_DISTRIBUTION" in settings:
+        template["distribution"], template["version"] = settings["KANIKO_DISTRIBUTION"], settings["KANIKO_VERSION"]
     if "REGISTRY_CA_CONFIGMAP" in settings:
         template["caBundle"] = {"configMap": settings["REGISTRY_CA_CONFIGMAP"]}
     if "KANIKO_REGISTRY_MIRROR" in settings:
@@ -176,6 +178,8 @@ def lab_settings() -> dict[str, str]:
         "NAMESPACE": lab["LAB_NAMESPACE"],
         "REGISTRY_SECRET": "docker-config",
         "KANIKO_IMAGE": lab["LAB_KANIKO_IMAGE"],
+        "KANIKO_DISTRIBUTION": "chainguard",
+        "KANIKO_VERSION": lab["LAB_KANIKO_IMAGE"].rpartition(":v")[2].removesuffix("-debug"),
         "REGISTRY_CA_CONFIGMAP": "lab-ca",
         "KANIKO_REGISTRY_MIRROR": lab["LAB_REGISTRY"],
     }

@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lablib import demo
@@ -64,12 +65,15 @@ def registry(lab: Lab) -> Registry:
     return Registry(address, ca, settings["LAB_REGISTRY_USER"], password)
 
 
-def synced_home(folder: Path, registry_secret: bool = True) -> Path:
-    """Return the home of a controller that `jenkins-kaniko sync` brought the demo's template to."""
+def synced_home(folder: Path, change: Callable[[dict[str, Any]], None] | None = None) -> Path:
+    """Return the home of a controller that `jenkins-kaniko sync` brought the demo's configuration to, changed before.
+
+    The configuration is in `folder`, and so may be files that it names.
+    """
     with StandIn(folder / "controller") as controller:
         config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
-        if not registry_secret:
-            del config["defaults"]["registrySecret"]
+        if change:
+            change(config)
         (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
         command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
         subprocess.run(command, cwd=folder, env={**os.environ, "JENKINS_TOKEN": controller.admin.token}, check=True)

@@ -45,7 +45,7 @@ def build(lab: Lab, store: dict[str, dict[str, str]], tmp_path_factory: pytest.T
     (folder / "credentials.json").write_text(json.dumps(store), encoding="utf-8")
     result = run_pipeline(
         JENKINSFILE,
-        synced_home(folder, registry_secret=False),
+        synced_home(folder, lambda config: config["defaults"].pop("registrySecret")),
         ROOT,
         committed(folder / "source", SOURCE),
         {"REGISTRY": lab.settings["LAB_REGISTRY"], "PLAIN": lab.settings["LAB_PLAIN_REGISTRY_ADDRESS"]},

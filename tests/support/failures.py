@@ -20,9 +20,7 @@ def load_failures() -> list[dict[str, Any]]:
 def seen(case: dict[str, Any]) -> Seen:
     """Return what was seen, for Python."""
     given = seen_for_groovy(case)
-    return Seen(
-        given["log"], given.get("exitCode"), given.get("exception"), given.get("dockerfile"), given.get("path")
-    )
+    return Seen(given["log"], given.get("exitCode"), given.get("exception"), given.get("dockerfile"), given.get("path"))
 
 
 def seen_for_groovy(case: dict[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class Registry:
             blob = self._get(f"{repository}/blobs/{layer['digest']}")
             with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
                 for member in archive.getmembers():
-                    content = archive.extractfile(member)
-                    if member.isfile() and content:
+                    content = archive.extractfile(member) if member.isfile() else None
+                    if content:
                         found[f"/{member.name.lstrip('/')}"] = content.read()
         return found
 

@@ -8,7 +8,12 @@ class FlowInterruptedException extends InterruptedException {
     String lostAgent
 
     String getResult() { 'ABORTED' }
-    List<String> getCauses() { [reason] }
+    List<Object> getCauses() { [lostAgent ? new RemovedNodeCause() : reason] }
+}
+
+/** Why the body of `node` ended when its agent was lost; Jenkins has it in ExecutorStepExecution. */
+class RemovedNodeCause implements Serializable {
+    String getShortDescription() { 'Agent was removed' }
 }
 
 /** A step was called outside the block that gives it what it works on. */

@@ -1,0 +1,215 @@
+"""Where kanikoBuild() runs and what it leaves there: outside a node, in one without a builder, several in one pod."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.conftest import ROOT, Lab, synced_home
+from tests.support.pipeline import PipelineResult, run_pipeline
+from tests.support.registry import Registry
+from tests.support.repository import committed, git
+
+pytestmark = [pytest.mark.jvm, pytest.mark.lab]
+
+PIPELINES = ROOT / "tests" / "fixtures" / "pipeline" / "builds"
+BASE = """\
+FROM scratch
+COPY busybox /bin/
+SHELL ["/bin/busybox", "sh", "-c"]
+RUN busybox --install -s /bin && mkdir -p /srv /etc /tmp /usr/local/bin
+"""
+APP = f"{BASE}COPY . /app\nRUN ls -A /srv > /listing\n"
+SEEN = "find / -xdev -name 'leak*' ; ls -A /srv /tmp /dev/shm ; for p in /proc/[0-9]*/comm; do cat $p; done"
+SOURCE = {
+    "app/Dockerfile": APP,
+    "app/hello.txt": "hello\n",
+    "leaky/Dockerfile": f"{BASE}"
+    "RUN for d in /srv /tmp /dev/shm /kaniko /etc /usr/local/bin; do echo x > $d/leak; done; (sleep 1000 &); exit 3\n",
+    "slow/Dockerfile": f"{BASE}RUN echo x > /srv/leak-slow; sleep 1000\n",
+    "look/Dockerfile": f"{BASE}RUN ({SEEN}) > /seen 2>/dev/null || true\n",
+}
+MAVEN = """\
+apiVersion: v1
+kind: Pod
+spec:
+  containers:
+  - name: maven
+    image: {image}
+    command: [sleep, "100000"]
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    for name in SOURCE:  # a base image that is unpacked at once
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy("/bin/busybox", (folder / name).parent)
+    committed(folder, SOURCE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A controller with synced templates: the demo's, small ones, one that fits on no node, one without a builder."""
+
+    def more(config: dict[str, Any]) -> None:
+        kaniko = config["templates"]["kaniko"]
+        config["templates"] = {
+            "kaniko": kaniko,
+            "small": {**kaniko, "labels": ["small"], "resources": {"limits": {"memory": "96Mi"}}},
+            "nowhere": {**kaniko, "labels": ["nowhere"], "nodeSelector": {"no": "where"}},
+            "maven": {"labels": ["maven"], "yamlFile": "maven.yaml"},
+        }
+
+    folder = tmp_path_factory.mktemp("fleet")
+    (folder / "maven.yaml").write_text(MAVEN.format(image=lab.settings["LAB_BUSYBOX_IMAGE"]), encoding="utf-8")
+    return synced_home(folder, more)
+
+
+def run(lab: Lab, name: str, home: Path, source: Path | None, **settings: Any) -> PipelineResult:
+    environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
+    jenkinsfile = PIPELINES / f"{name}.jenkinsfile"
+    return run_pipeline(jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=name, **settings)
+
+
+def said(result: PipelineResult, name: str) -> str:
+    (line,) = re.findall(rf"^{name}: (.*)$", result.log, re.MULTILINE)
+    return str(line)
+
+
+def pods(result: PipelineResult) -> list[str]:
+    """Return the names of the agents' pods; others may run in the namespace."""
+    found: list[str] = re.findall(r"^Created Pod: kubernetes \S+/(\S+)$", result.log, re.MULTILINE)
+    assert found
+    return found
+
+
+def archived(home: Path, job: str, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((home / "jobs" / job / "builds/1/archive" / name).read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="module")
+def outside(lab: Lab, home: Path, source: Path) -> PipelineResult:
+    result = run(lab, "outside", home, source)
+    assert result.result == "SUCCESS", result.log
+    return result
+
+
+def test_outside_a_node_it_builds_the_source_of_the_job(
+    lab: Lab, registry: Registry, home: Path, source: Path, outside: PipelineResult
+) -> None:
+    digest, _ = registry.manifest("where/outside", "1")
+    image = f"{lab.settings['LAB_REGISTRY']}/where/outside"
+    returned = json.loads(said(outside, "returned"))
+    assert returned.pop("seconds").isdecimal()
+    assert returned.pop("cacheHits") + returned.pop("cacheMisses")
+    returned.pop("firstMiss", None)
+    assert returned == {
+        "image": image,
+        "tags": ["1", "2"],
+        "digest": digest,
+        "ref": f"{image}@{digest}",
+        "engine": "kaniko",
+        "commit": git(source, "rev-parse", "HEAD"),
+    }
+    assert archived(home, "outside", "kaniko-build.json") | {"schemaVersion": 1} == {
+        "schemaVersion": 1,
+        **json.loads(said(outside, "returned")),
+    }
+    assert archived(home, "outside", "kaniko-build-2.json")["digest"] == said(outside, "second")
+    assert said(outside, "description") == f"[{image}:1, 2 {digest}, {image}:3 {said(outside, 'second')}]"
+
+
+def test_labels_tell_where_an_image_comes_from(registry: Registry, source: Path, outside: PipelineResult) -> None:
+    labels = registry.config("where/outside", "1")["config"]["Labels"]
+    assert labels == {
+        "org.opencontainers.image.source": str(source),  # what the job was told; test_step takes accounts out of URLs
+        "org.opencontainers.image.revision": git(source, "rev-parse", "HEAD"),
+        "org.opencontainers.image.created": git(source, "log", "-1", "--format=%cI"),
+        "team": "a",
+    }
+
+
+def test_the_second_build_finds_the_cache_of_the_first(outside: PipelineResult) -> None:
+    assert re.findall(r"; cache: (\d+) hits, (\d+) misses", outside.log)[1] == ("2", "0")
+
+
+def test_no_agent_is_left(lab: Lab, outside: PipelineResult) -> None:
+    assert not set(lab.living_pods("kaniko-")) & set(pods(outside))
+
+
+def test_in_a_node_without_a_builder_the_context_is_what_that_node_made(
+    lab: Lab, registry: Registry, home: Path, source: Path
+) -> None:
+    result = run(lab, "other-node", home, source)
+    assert result.result == "SUCCESS", result.log
+    files = registry.files("where/other", "1")
+    assert {name for name in files if name.startswith("/app/")} == {"/app/Dockerfile", "/app/hello.txt", "/app/made"}
+    assert said(result, "other") == f"{registry.manifest('where/other', '1')[0]} true"
+    assert said(result, "archived") == "archived.tar null true"
+    assert f'"RepoTags":["{lab.settings["LAB_REGISTRY"]}/where/archived:1"]' in result.log
+    assert registry.files("where/in-dir", "1").keys() == files.keys()
+    assert not set(lab.living_pods("kaniko-", "maven-")) & set(pods(result))
+
+
+def test_declarative_pipelines(registry: Registry, lab: Lab, home: Path, source: Path) -> None:
+    result = run(lab, "declarative", home, source)
+    assert result.result == "SUCCESS", result.log
+    listings = [registry.files(f"where/{name}", "1")["/listing"] for name in ("label", "inherited", "none")]
+    assert listings == [b""] * 3
+    # only the pod that has no label of a template must be asked whether it has a builder
+    assert "no builder container on this agent" not in result.log
+
+
+@pytest.fixture(scope="module")
+def one_pod(lab: Lab, home: Path, source: Path) -> PipelineResult:
+    result = run(lab, "one-pod", home, source)
+    assert result.result == "SUCCESS", result.log
+    return result
+
+
+def test_a_failed_build_leaves_the_container_clean(registry: Registry, one_pod: PipelineResult) -> None:
+    assert said(one_pod, "leaky").startswith("refused")
+    assert said(one_pod, "after a failure").startswith("built")
+    seen = registry.files("where/after-failure", "1")["/seen"].decode()
+    assert "leak" not in seen
+    assert "sleep" not in seen.splitlines()[1:]  # pid 1 is the builder's own
+
+
+def test_a_timeout_says_so_and_leaves_the_container_clean(
+    lab: Lab, registry: Registry, one_pod: PipelineResult
+) -> None:
+    image = f"{lab.settings['LAB_REGISTRY']}/where/slow:1"
+    assert f"{image}: timed out after 0.25 minutes (timeoutMinutes)" in said(one_pod, "slow")
+    assert said(one_pod, "left running") == "0"
+    assert "leak" not in registry.files("where/after-timeout", "1")["/seen"].decode()
+
+
+def test_the_shell_of_the_builder_is_as_before(one_pod: PipelineResult) -> None:
+    assert "the builder runs: " in one_pod.log
+    assert re.search(r"^/root\n(\+ id -un\n)?root$", one_pod.log, re.MULTILINE)
+
+
+def test_two_builds_at_once_in_one_container_are_refused(one_pod: PipelineResult) -> None:
+    outcomes = sorted([said(one_pod, "one"), said(one_pod, "two")])
+    assert outcomes[0].startswith("built")
+    assert "another kanikoBuild runs in this container" in outcomes[1]
+    assert "kanikoBuildAll" in outcomes[1]
+
+
+def test_a_container_that_cannot_be_cleaned_is_refused(one_pod: PipelineResult) -> None:
+    assert said(one_pod, "not cleaned").startswith("refused")
+    assert "could not be removed from this container" in said(one_pod, "dirty")
+
+
+def test_nothing_is_left_in_the_workspace(one_pod: PipelineResult) -> None:
+    assert said(one_pod, "in the temporary folder") == "[]"
+    assert not re.search(r"^\?\? ", one_pod.log, re.MULTILINE)

@@ -1,0 +1,119 @@
+// The agent that a build runs on when it is not called on one with a builder: a synced template's, or the packaged pod.
+
+import com.cloudbees.groovy.cps.NonCPS
+import jenkins.model.Jenkins
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
+/**
+ * What the controller has for a build: label; packaged, true when no template has it and the packaged pod is used;
+ * builder, the [distribution, version] that the pod will have, null when that cannot be known before.
+ */
+Map offered(Map options, Map table) {
+    String label = options.agent ?: options.engine ?: 'kaniko'
+    Map known = lookedUp(label)
+    if (known.provided == false) {
+        echo("kanikoBuild: no pod template on this controller has the label '${label}': the packaged agent pod is " +
+            "used. 'jenkins-kaniko sync' brings your own template here")
+        Map packaged = table.engines.kaniko
+        return [label: label, packaged: true, builder: [distribution: packaged.distribution, version: packaged.version]]
+    }
+    return [label: label, packaged: false, builder: builderOf(known.yaml ?: '')]
+}
+
+/**
+ * Runs body on a new agent and returns what it returns. The body gets a map and sets `building` in it once the engine
+ * is about to run: an agent that is lost after that was probably killed for its memory, which gives a failure of the
+ * retry 'less memory'.
+ */
+Map allocated(Map agent, Map options, Closure body) {
+    Map progress = [started: false, building: false, over: false, outcome: null]
+    parallel(
+        'kanikoBuild': { inPod(agent, progress, body) },
+        'wait for an agent': { watch(agent, options, progress) },
+        failFast: true
+    )
+    return progress.outcome
+}
+
+private void inPod(Map agent, Map progress, Closure body) {
+    try {
+        if (agent.packaged) {
+            podTemplate(yaml: libraryResource(resource: 'jenkins_kaniko/agents/kaniko.yaml', encoding: 'UTF-8')) {
+                onNode(POD_LABEL, progress, body)
+            }
+        } else {
+            onNode(agent.label, progress, body)
+        }
+    } catch (Exception failure) {
+        if (!progress.building || progress.outcome || !isLost(failure)) {
+            throw failure
+        }
+        String cause = 'the agent was lost during the build (out of memory, or its pod was evicted)'
+        progress.outcome = [failure: [text: "${cause}: ${failure.message ?: ''}".toString(), cause: cause, retry: 'less memory']]
+    } finally {
+        progress.over = true
+    }
+}
+
+private void onNode(String label, Map progress, Closure body) {
+    node(label) {
+        progress.started = true
+        progress.outcome = body.call(progress)
+    }
+}
+
+/** `node` waits for ever: for an image that cannot be pulled, a pod that fits nowhere, a quota that is used up. */
+private void watch(Map agent, Map options, Map progress) {
+    long start = System.currentTimeMillis()
+    long limit = (options.agentTimeoutMinutes * 60000) as long
+    long pause = 500
+    while (!progress.started && !progress.over) {
+        if (System.currentTimeMillis() - start >= limit) {
+            error("kanikoBuild: no agent '${agent.label}' came up within ${options.agentTimeoutMinutes} minutes " +
+                "(agentTimeoutMinutes). The lines above tell what its pod waits for; 'jenkins-kaniko doctor' finds " +
+                "what is wrong with cluster, image and rights")
+        }
+        sleep(time: pause, unit: 'MILLISECONDS')
+        pause = Math.min(pause * 2, 10000)
+    }
+}
+
+/** Not what somebody stopped, and not what the step itself refused. */
+@NonCPS
+private boolean isLost(Exception failure) {
+    if (failure instanceof FlowInterruptedException) {
+        return failure.causes.any { it.toString().contains('RemovedNodeCause') }
+    }
+    return !(failure.message ?: '').startsWith('kanikoBuild')
+}
+
+/**
+ * [provided: whether a cloud or an agent has this label, yaml: of the template that has it].
+ * A sandboxed library may not ask: then nothing is known, and `node` waits.
+ */
+@NonCPS
+private Map lookedUp(String label) {
+    try {
+        def found = Jenkins.get().getLabel(label)
+        boolean provided = found != null && !(found.isEmpty() && found.clouds.isEmpty())
+        def template = provided ? found.clouds.findResult { it.getTemplate(found) } : null
+        return [provided: provided, yaml: template?.yaml]
+    } catch (Exception refused) {
+        return [:]
+    }
+}
+
+/** What `sync` wrote into the builder's environment; a builder without a version is of an unknown image. */
+@NonCPS
+private Map builderOf(String yaml) {
+    if (!yaml.contains('name: JENKINS_KANIKO_ENGINE')) {
+        return null
+    }
+    return [distribution: environment(yaml, 'DISTRIBUTION'), version: environment(yaml, 'VERSION')]
+}
+
+@NonCPS
+private String environment(String yaml, String name) {
+    def matcher = yaml =~ /- name: JENKINS_KANIKO_${name}\s+value: '?([^'\s]+)/
+    return matcher.find() ? matcher.group(1) : null
+}

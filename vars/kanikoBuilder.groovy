@@ -1,0 +1,183 @@
+// The builder container of an agent: runs the engine there by way of scripts/kaniko.sh, which keeps builds apart.
+
+import com.cloudbees.groovy.cps.NonCPS
+import groovy.json.JsonSlurperClassic
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
+/** What the template tells this agent's builder (distribution, version, cacheRepo, cacheTtl); null if it has none. */
+Map found(Map options, Map table) {
+    String label = options.agent ?: options.engine ?: 'kaniko'
+    String printed = ''
+    try {
+        inContainer(table) {
+            printed = sh(label: 'kanikoBuild: look', returnStdout: true, script: program('look', []))
+        }
+    } catch (FlowInterruptedException stopped) {
+        throw stopped
+    } catch (Exception missing) {
+        if (label in (env.NODE_LABELS ?: '').tokenize()) {
+            error("kanikoBuild: ${explained([exception: described(missing)]).text}")
+        }
+        echo("kanikoBuild: no builder container on this agent; the build goes to an agent '${label}'")
+        return null
+    }
+    Map facts = lines(printed)
+    return [distribution: facts.JENKINS_KANIKO_DISTRIBUTION, version: facts.JENKINS_KANIKO_VERSION,
+            cacheRepo: facts.JENKINS_KANIKO_CACHE_REPO, cacheTtl: facts.JENKINS_KANIKO_CACHE_TTL]
+}
+
+/**
+ * Builds and pushes; what can pass is tried again. builder: what found() told, labels, lessMemory.
+ * Returns [result: …] or [failure: what kanikoFailure says].
+ */
+Map build(Map options, Map builder, Map table) {
+    // outside the workspace, so that `COPY . .` never takes it; one of its own, as builds may run side by side
+    String scratch = "${pwd(tmp: true)}/kaniko-${UUID.randomUUID()}"
+    String name = kanikoArguments.target(options).image.tokenize('/').last()
+    Map place = builder + [workspace: pwd(), digestFile: "${scratch}/digest".toString(),
+                           archive: "${pwd()}/${name}.tar".toString()]
+    Map outcome = null
+    // made by the agent, which may be another user than the builder's and could not remove it otherwise
+    writeFile(file: "${scratch}/job", text: env.BUILD_TAG ?: '')
+    inContainer(table) {
+        try {
+            kanikoCredentials.bound(options, scratch) { Map login ->
+                outcome = inTime(options, place + [secrets: login.secrets], login, scratch, table)
+            }
+        } finally {
+            tidyUp(outcome, scratch)
+        }
+    }
+    return outcome
+}
+
+private Map inTime(Map options, Map place, Map login, String scratch, Map table) {
+    long start = System.currentTimeMillis()
+    long limit = (options.timeoutMinutes * 60000) as long
+    Map outcome = null
+    try {
+        timeout(time: limit, unit: 'MILLISECONDS') {
+            withEnv(login.env + environment(options)) {
+                outcome = attempts(options, place, login.script, scratch, table)
+            }
+        }
+    } catch (FlowInterruptedException stopped) {
+        if (System.currentTimeMillis() - start < limit) {
+            throw stopped
+        }
+        outcome = [stopped: true, failure: explained([exception: "timed out after ${options.timeoutMinutes} minutes (timeoutMinutes)".toString()])]
+    }
+    return outcome
+}
+
+private Map attempts(Map options, Map place, String login, String scratch, Map table) {
+    List<String> command = kanikoArguments.argv(options, place, table)
+    String script = program("${login}\nbuild", [env.BUILD_TAG ?: '', scratch] + command)
+    Map failure = null
+    for (int attempt = 0; attempt <= options.retries; attempt++) {
+        if (attempt > 0) {
+            int seconds = 5 * attempt * attempt
+            echo("kanikoBuild: ${options.image}: ${failure.cause}; attempt ${attempt + 1} of ${options.retries + 1} in ${seconds} s")
+            sleep(seconds)
+        }
+        long start = System.currentTimeMillis()
+        int status = sh(label: 'kanikoBuild: build and push', returnStatus: true, script: script)
+        Map report = lines(readFile(file: "${scratch}/outcome", encoding: 'UTF-8'))
+        if (report.state) {
+            return [failure: refused(report.state)]
+        }
+        if (status == 0) {
+            Map target = kanikoArguments.target(options)
+            return [result: kanikoResult.made(target, options, place, report, System.currentTimeMillis() - start)]
+        }
+        failure = failureOf(options, place, status, scratch)
+        if (failure.retry != 'again') {
+            break
+        }
+    }
+    return [failure: failure]
+}
+
+private Map failureOf(Map options, Map place, int status, String scratch) {
+    String log = readFile(file: "${scratch}/tail", encoding: 'UTF-8')
+    String path = kanikoArguments.dockerfile(options, place)
+    boolean there = path && fileExists(path)
+    return explained([log: log, exitCode: status, path: path,
+                      dockerfile: there ? readFile(file: path, encoding: 'UTF-8') : null])
+}
+
+private Map explained(Map seen) {
+    Map table = parsed(libraryResource(resource: 'jenkins_kaniko/diagnoses.json', encoding: 'UTF-8'))
+    return kanikoFailure.diagnosis(seen, table) + [text: kanikoFailure.explanation(seen, table)]
+}
+
+/** Where the container is gone the reason of that must reach the author, not that nothing could be tidied up. */
+private void tidyUp(Map outcome, String scratch) {
+    try {
+        if (outcome == null || outcome.stopped) {
+            sh(label: 'kanikoBuild: clean up', script: program('release', [scratch]))
+        }
+        dir(scratch) {
+            deleteDir()
+        }
+    } catch (Exception gone) {
+        echo("kanikoBuild: ${scratch} was not removed: ${gone.message}")
+    }
+}
+
+private def inContainer(Map table, Closure body) {
+    return container([name: 'kaniko', shell: table.engines.kaniko.shell], body)
+}
+
+private String program(String verb, List<String> words) {
+    String script = libraryResource(resource: 'jenkins_kaniko/scripts/kaniko.sh', encoding: 'UTF-8')
+    return "${script}\n${verb} ${allQuoted(words)}"
+}
+
+@NonCPS
+private String allQuoted(List<String> words) {
+    return words.collect { quoted(it) }.join(' ')
+}
+
+/** One word for a shell: single quotes closed, escaped, reopened (recorded to arrive unchanged in every shell). */
+@NonCPS
+String quoted(String word) {
+    return "'" + word.replace("'", "'\\''") + "'"
+}
+
+@NonCPS
+private List<String> environment(Map options) {
+    return options.env.collect { name, value -> "${name}=${value}".toString() }
+}
+
+/** KEY=VALUE lines. */
+@NonCPS
+private Map lines(String text) {
+    Map found = [:]
+    text.readLines().each { line ->
+        int at = line.indexOf('=')
+        if (at > 0 && line.substring(at + 1).trim()) {
+            found[line.substring(0, at)] = line.substring(at + 1).trim()
+        }
+    }
+    return found
+}
+
+@NonCPS
+private Map refused(String state) {
+    String cause = state == 'busy' ? 'another kanikoBuild runs in this container' :
+        'the files of an earlier build could not be removed from this container'
+    String fix = state == 'busy' ? 'builds side by side need a pod each: kanikoBuildAll, or kanikoBuild outside a node' :
+        'use a new pod: call kanikoBuild outside a node, or in another node block'
+    return [cause: cause, fix: fix, retry: 'never', text: "${cause}\n  fix: ${fix}".toString()]
+}
+
+@NonCPS
+private String described(Exception failure) {
+    return "${failure.class.simpleName}: ${failure.message}"
+}
+
+@NonCPS
+private Map parsed(String json) {
+    return new JsonSlurperClassic().parseText(json)
+}
