@@ -20,6 +20,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 STEP_PAGE = ROOT / "docs" / "kaniko-build.md"
 REFERENCE = "## Every key\n"
+FAILURES = ROOT / "docs" / "failures.md"
+EVERY_FAILURE = "## Every failure\n"
 MAVEN = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: maven, image: 'maven:3.9'}]}\n"
 
 
@@ -66,6 +68,34 @@ def test_the_reference_is_that_of_the_schema() -> None:
         CONFIGURATION.write_text(f"{before}{REFERENCE}\n{reference()}", encoding="utf-8")
         found = f"\n{reference()}"
     assert found.strip() == reference().strip()
+
+
+def failures() -> str:
+    """Return what is known of each failure, made of the table that the step and `explain` read."""
+    retries = {
+        "never": "",
+        "again": " Worth building again as it is.",
+        "less memory": " Worth building with less memory.",
+    }
+    parts = []
+    for entry in resources.diagnoses():
+        cause, fix = (re.sub(r"\{\d\}", "…", entry[text]) for text in ("cause", "fix"))
+        link = f" [More]({entry['see']})." if "see" in entry else ""
+        parts += [f"### {entry['name']}\n", f"{sentence(cause)}\n", f"{sentence(fix)}{retries[entry['retry']]}{link}\n"]
+    return "\n".join(parts)
+
+
+def sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+
+
+def test_the_list_of_failures_is_that_of_the_table() -> None:
+    text = FAILURES.read_text(encoding="utf-8")
+    before, _, found = text.partition(EVERY_FAILURE)
+    if regenerating():
+        FAILURES.write_text(f"{before}{EVERY_FAILURE}\n{failures()}", encoding="utf-8")
+        found = f"\n{failures()}"
+    assert found.strip() == failures().strip()
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.engines import argv as python_argv
+from jenkins_kaniko.explain import diagnosis, explanation
 from jenkins_kaniko.options import complete, problems
+from tests.support.failures import load_failures, seen, seen_for_groovy
 from tests.support.pipeline import call_vectors, run_pipeline
 from tests.support.vectors import builder, load_vectors, place, place_for_groovy
 
@@ -21,10 +25,17 @@ pytestmark = pytest.mark.jvm
 
 ROOT = Path(__file__).parent.parent
 STEP = ROOT / "vars" / "kanikoBuild.groovy"
+BUILDER = ROOT / "vars" / "kanikoBuilder.groovy"
 ARGUMENTS = ROOT / "vars" / "kanikoArguments.groovy"
 FAILURE = ROOT / "vars" / "kanikoFailure.groovy"
 TABLE = resources.engines_file()
+DIAGNOSES = {"diagnoses": resources.diagnoses()}
 WORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+LOG_LINES = st.sampled_from(
+    sorted(
+        {line for case in load_failures() for line in [*case["seen"].get("log", []), "FROM x", "RUN make \\", "# y"]}
+    )
+)
 AWKWARD = ["", " ", "'", "''", '"', "$HOME", "`id`", "$(id)", "\\", "\\'", "a\nb", "\n", "é", "🐳", "-n", "*", "!", "~"]
 NAMED = st.dictionaries(st.text("aZ0_.-/:'\"$é🐳", min_size=1), WORDS | st.booleans() | st.integers(), max_size=4)
 GOOD = st.fixed_dictionaries(
@@ -80,7 +91,7 @@ def results(method: str, cases: Sequence[Sequence[object]]) -> list[object]:
 @given(st.lists(WORDS, min_size=50, max_size=150))
 def test_quoted_words_arrive_unchanged_through_a_real_shell(words: list[str]) -> None:
     words = [*AWKWARD, *words]
-    quoted = [str(answer["result"]) for answer in call_vectors(STEP, "quoted", [[word] for word in words])]
+    quoted = [str(answer["result"]) for answer in call_vectors(BUILDER, "quoted", [[word] for word in words])]
     script = "printf '%s\\0' " + " ".join(quoted)
     for shell in ("sh", "bash"):  # the builder's own shell is tried in its pod: tests/lab
         done = subprocess.run([shell, "-s"], input=script.encode(), capture_output=True, check=True)
@@ -97,38 +108,29 @@ def test_both_languages_agree_on_any_options(good: list[dict[str, object]], wild
     assert commands == [python_argv(options, place(vector)) for options in good]
 
 
-@pytest.mark.parametrize(
-    ("log", "dockerfile", "said"),
-    [
-        pytest.param(
-            "INFO[0001] FROM x\nINFO[0004] RUN echo one &&   echo boom >&2 &&   exit 3 \nboom\n"
-            "error building image: error building stage: failed to execute command: exit status 3\n",
-            "FROM x\nUSER root\nRUN echo one && \\\n  echo boom >&2 && \\\n  exit 3\n",
-            "build failed (exit code 3)\n  at /w/Dockerfile:3: RUN echo one && \\\n"
-            "  cause: error building image: error building stage: failed to execute command: exit status 3",
-            id="a RUN",
-        ),
-        pytest.param(
-            "INFO[0000] Unpacking rootfs as cmd COPY a.txt /x requires it. \n"
-            "error building image: failed to get fileinfo for /w/a.txt: lstat /w/a.txt: no such file or directory\n",
-            "FROM x\nCOPY b.txt /y\nCOPY a.txt /x\n",
-            "build failed (exit code 3)\n  at /w/Dockerfile:3: COPY a.txt /x\n  cause: error building image: "
-            "failed to get fileinfo for /w/a.txt: lstat /w/a.txt: no such file or directory",
-            id="a missing source",
-        ),
-        pytest.param(
-            "error building image: parsing dockerfile: dockerfile parse error on line 2: unknown instruction: RUNN\n",
-            "FROM x\nRUNN y\n",
-            "build failed (exit code 3)\n  at /w/Dockerfile:2: RUNN y\n  cause: error building image: parsing "
-            "dockerfile: dockerfile parse error on line 2: unknown instruction: RUNN",
-            id="a Dockerfile that is none",
-        ),
-        pytest.param("", "", "build failed (exit code 3)\n  cause: the engine said nothing", id="no log at all"),
-    ],
-)
-def test_a_failure_names_line_and_cause(log: str, dockerfile: str, said: str) -> None:
-    (answer,) = call_vectors(FAILURE, "explanation", [[log, dockerfile, "/w/Dockerfile", 3]])
-    assert answer == {"result": said}
+def said(cases: list[dict[str, Any]]) -> dict[str, list[object]]:
+    """Return what Groovy says of failures, by method of kanikoFailure."""
+    arguments = [[seen_for_groovy(case), DIAGNOSES] for case in cases]
+    methods = ("diagnosis", "explanation")
+    return {method: [answer["result"] for answer in call_vectors(FAILURE, method, arguments)] for method in methods}
+
+
+def test_groovy_says_the_same_of_failures() -> None:
+    cases = load_failures()
+    assert said(cases) == {
+        "diagnosis": [asdict(diagnosis(seen(case))) for case in cases],
+        "explanation": [explanation(seen(case)) for case in cases],
+    }
+
+
+@few_examples
+@given(st.lists(st.lists(st.one_of(LOG_LINES, WORDS), max_size=8), min_size=30, max_size=80))
+def test_both_languages_agree_on_any_log(logs: list[list[str]]) -> None:
+    cases = [{"seen": {"log": log, "dockerfile": "\n".join(log), "path": "f"}} for log in logs]
+    assert said(cases) == {
+        "diagnosis": [asdict(diagnosis(seen(case))) for case in cases],
+        "explanation": [explanation(seen(case)) for case in cases],
+    }
 
 
 def test_the_help_names_every_option_of_the_table() -> None:

@@ -133,8 +133,7 @@ def test_a_broken_dockerfile_is_named_with_line_and_cause(lab: Lab, build: Pipel
     assert explained == [
         f"broken: kanikoBuild: {image}: build failed (exit code 3)",
         "  at /home/jenkins/agent/workspace/step/broken/Dockerfile:3: RUN echo one && \\",
-        "  cause: error building image: error building stage: failed to execute command: "
-        "waiting for process to exit: exit status 3",
+        "  cause: the command of a RUN failed; its own message is in the lines below",
     ]
 
 
