@@ -148,7 +148,7 @@ def test_a_text_that_some_reader_takes_for_something_else_is_quoted(text: str) -
     assert f"image: '{text}'\n" in render.pod_yaml(template, given_fleet)
 
 
-PACKAGED: dict[str, Any] = {"DISTRIBUTION": "osscontainertools", "VERSION": "1.28.3"}
+PACKAGED = {"DISTRIBUTION": "osscontainertools", "VERSION": "1.28.3"}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_libyaml_may_write_otherwise_is_left_to_pyyaml(text: str) -> None:
     assert render.dump({"env": text}) == render._dumped({"env": text}, render._Dumper)
 
 
-PACKAGED: dict[str, Any] = {
+SMALLEST: dict[str, Any] = {
     "fleet": "packaged",
     "defaults": {"registrySecret": "docker-config"},
     "templates": {
@@ -209,7 +209,7 @@ PACKAGED: dict[str, Any] = {
 def test_the_packaged_agent_is_what_a_smallest_template_yields(name: str, tmp_path: Path) -> None:
     """kanikoBuild uses it on a controller without a synced template."""
     file = tmp_path / "jenkins-kaniko.yaml"
-    file.write_text(yaml.safe_dump(PACKAGED), encoding="utf-8")
+    file.write_text(yaml.safe_dump(SMALLEST), encoding="utf-8")
     given_fleet = load(file)
     (template,) = [template for template in given_fleet.templates if template.name == name]
     packaged = ROOT / "resources" / "jenkins_kaniko" / "agents" / f"{name}.yaml"

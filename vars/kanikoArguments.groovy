@@ -218,7 +218,7 @@ private boolean fits(String type, value) {
 
 @NonCPS
 private List<String> unknown(String what, Map names, List<Map> rows) {
-    List<String> valid = rows.collect { it.option }.sort(false)
+    List<String> valid = rows.collect { it.option }.sort()
     return names.keySet().findAll { !valid.contains(it) }.collect { name ->
         what + ' ' + name + hint(name, valid) + ' (valid: ' + valid.join(', ') + ')'
     }
@@ -250,7 +250,7 @@ private List<String> ofEngine(String name, Map options, Map builder, Map table) 
     def value = options[name]
     Map engine = engineOf(options, table)
     if (name == 'engine' && !table.engines.containsKey(value)) {
-        List<String> valid = table.engines.keySet().sort(false)
+        List<String> valid = table.engines.keySet().sort()
         return ["option engine: '" + value + "' is not an engine (valid: " + valid.join(', ') + ')']
     }
     if (name == 'platforms' && value.size() > 1) {

@@ -7,9 +7,6 @@
 // CPS: what is annotated NonCPS is pure and calls no step, and nothing that cannot be saved with the build (a
 // Matcher, a lazy JSON map) lives across a step.
 
-import com.cloudbees.groovy.cps.NonCPS
-import groovy.json.JsonSlurperClassic
-
 /** See kanikoBuild.txt. */
 def call(Map options = [:]) {
     return resultOf(options, env.NODE_NAME == null)
@@ -21,7 +18,7 @@ Map onItsOwnAgent(Map options) {
 }
 
 private Map resultOf(Map given, boolean ownAgent) {
-    Map table = parsed(libraryResource(resource: 'jenkins_kaniko/engines.json', encoding: 'UTF-8'))
+    Map table = kanikoTable.read('engines.json')
     Map options = checked(given, null, table)
     Map builder = ownAgent ? null : kanikoBuilder.found(options, table)
     Map outcome = builder ? built(options, builder, table) : elsewhere(options, table)
@@ -76,9 +73,4 @@ private Map onAgent(Map agent, Map options, Map source, Map table) {
         kanikoSource.handedOver(outcome, source)
         return outcome
     }
-}
-
-@NonCPS
-private Map parsed(String json) {
-    return new JsonSlurperClassic().parseText(json)
 }

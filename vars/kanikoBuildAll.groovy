@@ -1,7 +1,6 @@
 // Builds many images, each in a pod of its own and a few at a time; says how all of them went, then fails if one did.
 
 import com.cloudbees.groovy.cps.NonCPS
-import groovy.json.JsonSlurperClassic
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 /** See kanikoBuildAll.txt. Returns a result for each build, in the order given. */
@@ -33,7 +32,7 @@ List<Map> call(Map given) {
 }
 
 private String mistakesOf(List<Map> builds) {
-    Map table = parsed(libraryResource(resource: 'jenkins_kaniko/engines.json', encoding: 'UTF-8'))
+    Map table = kanikoTable.read('engines.json')
     List<String> found = repeatedNames(builds)
     for (build in builds) {
         String problem = kanikoArguments.problems(kanikoArguments.complete(build.options, table), null, table)
@@ -147,11 +146,6 @@ private String lastPart(image) {
 private List<String> repeatedNames(List<Map> builds) {
     List<String> repeated = builds.groupBy { it.name }.findAll { it.value.size() > 1 }.collect { it.key }
     return repeated.collect { "several builds have the name ${it}: give each a name: of its own".toString() }
-}
-
-@NonCPS
-private Map parsed(String json) {
-    return new JsonSlurperClassic().parseText(json)
 }
 
 // --- results ---------------------------------------------------------------------------------------------------------

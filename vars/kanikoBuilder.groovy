@@ -1,7 +1,6 @@
 // The builder container of an agent: runs the engine there by way of scripts/kaniko.sh, which keeps builds apart.
 
 import com.cloudbees.groovy.cps.NonCPS
-import groovy.json.JsonSlurperClassic
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 /** What the template tells this agent's builder (distribution, version, cacheRepo, cacheTtl); null if it has none. */
@@ -107,7 +106,7 @@ private Map failureOf(Map options, Map place, int status, String scratch) {
 }
 
 private Map explained(Map seen) {
-    Map table = parsed(libraryResource(resource: 'jenkins_kaniko/diagnoses.json', encoding: 'UTF-8'))
+    Map table = kanikoTable.read('diagnoses.json')
     return kanikoFailure.diagnosis(seen, table) + [text: kanikoFailure.explanation(seen, table)]
 }
 
@@ -175,9 +174,4 @@ private Map refused(String state) {
 @NonCPS
 private String described(Exception failure) {
     return "${failure.class.simpleName}: ${failure.message}"
-}
-
-@NonCPS
-private Map parsed(String json) {
-    return new JsonSlurperClassic().parseText(json)
 }

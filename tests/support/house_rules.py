@@ -28,8 +28,8 @@ ARITHMETIC = {"plus", "minus", "multiply", "div", "intdiv", "mod"}
 CASTS = re.compile(r"int|long|double|boolean|java\.lang\.(String|Integer|Long|Boolean)|java\.util\.(List|Map|Set)")
 # What the code of a pipeline may read of an exception it caught.
 OF_EXCEPTIONS = {"message", "cause", "class"}
-# The one call outside the list: refused in a sandbox, which the code around it catches.
-CAUGHT_REFUSAL = {("jenkins.model.Jenkins", "get"), (None, "getLabel")}
+# The one lookup outside the list: refused in a sandbox, which the code around it catches.
+CAUGHT_REFUSAL = {("jenkins.model.Jenkins", "get"), (None, "getLabel"), (None, "getTemplate")}
 SECRET = re.compile("password|secret|token", re.IGNORECASE)
 
 
