@@ -19,10 +19,11 @@ class Jenkins {
     /** Starts from what HOME holds; a second call starts anew. */
     static Jenkins load(File home, String version) {
         VERSION = version
-        theInstance = new Jenkins(home)
+        Jenkins loaded = new Jenkins(home)
         File file = new File(home, 'config.xml')
-        theInstance.clouds.load(file.file ? XSTREAM2.fromXML(file).clouds : [])
-        theInstance
+        loaded.clouds.load(file.file ? XSTREAM2.fromXML(file).clouds : [])
+        // only now: pipelines load it anew while other branches ask it
+        theInstance = loaded
     }
     static Jenkins get() { Objects.requireNonNull(theInstance, 'Jenkins.instance is missing') }
     static Jenkins getInstance() { theInstance }
