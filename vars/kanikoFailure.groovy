@@ -47,8 +47,7 @@ Map diagnosis(Map seen, Map table) {
     List<String> log = untilLastWord(seen.log)
     String said = log ? log.last() : null
     String line = placeOfFailure(log, seen)
-    boolean isError = said && (isError(said) || said.startsWith('Error: '))
-    Map texts = seen.exception ? [exception: seen.exception] : [error: isError ? said : null, log: log.join('\n')]
+    Map texts = seen.exception ? [exception: seen.exception] : [error: engineError(log), log: log.join('\n')]
     return table.diagnoses.findResult { entry ->
         List<String> found = entry.match.findResult { groupsOf(it, texts, seen.exitCode) }
         return found == null ? null : [
@@ -91,6 +90,12 @@ private List<String> untilLastWord(String log) {
         last = usage - 1
     }
     return lines.take(1 + (last < 0 ? lines.findLastIndexOf { it } : last))
+}
+
+/** The last word, if it is the engine's own and tells of a failure. */
+@NonCPS
+private String engineError(List<String> log) {
+    return log && (isError(log.last()) || log.last().startsWith('Error: ')) ? log.last() : null
 }
 
 /** Kaniko's failures begin so, on a line of their own; what a RUN prints seldom does. */
