@@ -1,0 +1,67 @@
+"""Each example, as a repository of its own, builds with its own Jenkinsfile: what its reader gets."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import ROOT, Lab, synced_home
+from tests.support.pipeline import PipelineResult, run_pipeline
+from tests.support.registry import Registry
+from tests.support.repository import committed
+
+pytestmark = [pytest.mark.jvm, pytest.mark.lab]
+
+EXAMPLES = ROOT / "examples"
+BASE_LAYERS = 2
+
+
+@pytest.fixture(scope="module")
+def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synced_home(tmp_path_factory.mktemp("fleet"))
+
+
+def build(lab: Lab, home: Path, folder: Path, name: str) -> PipelineResult:
+    example = EXAMPLES / name
+    files = {path.name: path.read_text(encoding="utf-8") for path in example.iterdir()}
+    source = committed(folder, files)
+    environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
+    result = run_pipeline(
+        example / "Jenkinsfile", home, ROOT, source, environment, lab.kubeconfig, job=name, build_number=7
+    )
+    assert result.result == "SUCCESS", result.log
+    return result
+
+
+def said(result: PipelineResult, name: str) -> str:
+    (line,) = re.findall(rf"^{name}:? (\S+@\S+)$", result.log, re.MULTILINE)
+    return str(line)
+
+
+def test_multi_stage(lab: Lab, home: Path, registry: Registry, tmp_path: Path) -> None:
+    result = build(lab, home, tmp_path, "multi-stage")
+    repository = f"{lab.settings['LAB_REGISTRY']}/team/hello"
+    for stage, tag in (("production", "1.0.7"), ("debug", "1.0.7-debug")):
+        digest, _ = registry.manifest("team/hello", tag)
+        assert said(result, stage) == f"{repository}@{digest}"
+        config = registry.config("team/hello", tag)["config"]
+        assert (config["User"], config["Cmd"]) == ("1000", ["python3", "/hello.pyz"])
+        assert ("PYTHONDEVMODE=1" in config["Env"]) == (stage == "debug")
+    files = registry.files("team/hello", "1.0.7", BASE_LAYERS)
+    assert set(files) == {"/hello.pyz"}
+    program = zipfile.ZipFile(io.BytesIO(files["/hello.pyz"]))
+    assert program.read("version.py") == b"VERSION = '1.0.7'\n"
+    assert "/src/app/version.py" in registry.files("team/hello", "1.0.7-debug", BASE_LAYERS)
+
+
+def test_private_base(lab: Lab, home: Path, registry: Registry, tmp_path: Path) -> None:
+    result = build(lab, home, tmp_path, "private-base")
+    digest, manifest = registry.manifest("team/on-private-base", "7")
+    assert said(result, "pushed") == f"{lab.settings['LAB_REGISTRY']}/team/on-private-base@{digest}"
+    _, base = registry.manifest("library/python", "3.11-slim")
+    assert [layer["digest"] for layer in manifest["layers"][:-1]] == [layer["digest"] for layer in base["layers"]]
+    assert set(registry.files("team/on-private-base", "7", BASE_LAYERS)) == {"/etc/motd"}
