@@ -84,7 +84,7 @@ def test_mistakes_are_told_at_once_and_before_any_build(build: PipelineResult) -
     assert mistakes[:3] == [
         "AbortException: kanikoBuildAll: several builds have the name app: give each a name: of its own",
         f"  app: {buildargs}",
-        f"  build 2: {buildargs}; option image is required",
+        f"  build 2: option image is required; {buildargs}",
     ]
     assert mistakes[4].startswith("  z: unknown option tag (valid: ")
     assert "start r/x/app" not in build.log

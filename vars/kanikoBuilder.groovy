@@ -64,7 +64,8 @@ private Map inTime(Map options, Map place, Map login, String scratch, Map table)
         if (System.currentTimeMillis() - start < limit) {
             throw stopped
         }
-        outcome = [stopped: true, failure: explained([exception: "timed out after ${options.timeoutMinutes} minutes (timeoutMinutes)".toString()])]
+        String said = "timed out after ${options.timeoutMinutes} minutes"
+        outcome = [stopped: true, failure: explained([exception: said])]
     }
     return outcome
 }

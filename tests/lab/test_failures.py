@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lablib import demo
 
 from jenkins_kaniko import resources
-from tests.lab.conftest import ROOT, Lab
+from tests.lab.conftest import ROOT, Lab, synced_home
 from tests.support.faulty_registry import FaultyRegistry
 from tests.support.pipeline import PipelineResult, run_pipeline
 from tests.support.repository import committed
-from tests.support.standin import StandIn
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
 
@@ -41,9 +36,8 @@ SOURCE = {
 }
 
 
-def configuration(url: str, user: str) -> dict[str, Any]:
-    """The demo's template and, beside it, one for each thing that a template can lack."""
-    config = demo.configuration(demo.lab_settings(), url, user)
+def with_templates(config: dict[str, Any]) -> None:
+    """Beside the demo's template put one for each thing that a template can lack."""
     kaniko: dict[str, Any] = config["templates"]["kaniko"]
     kaniko["resources"] = {"requests": {"cpu": "50m", "memory": "64Mi"}}
     small = {"name": "small", "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}}
@@ -60,7 +54,6 @@ def configuration(url: str, user: str) -> dict[str, Any]:
         },
         "other": {"labels": ["other"], "yamlFile": "other.yaml"},
     }
-    return config
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +62,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet")
     agent = {"name": "jnlp", "resources": {"requests": {"cpu": "50m"}}}
     (folder / "other.yaml").write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [agent]}}))
-    with StandIn(folder / "controller") as controller:
-        config = configuration(controller.url, controller.admin.name)
-        (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
-        command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
-        environment = {**os.environ, "JENKINS_TOKEN": controller.admin.token}
-        subprocess.run(command, cwd=folder, env=environment, check=True)
-    return folder / "controller"
+    return synced_home(folder, with_templates)
 
 
 @pytest.fixture(scope="module")
@@ -148,20 +135,30 @@ def test_a_failed_build_says_where_why_and_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("first", "diagnosis"),
+    ("name", "first", "diagnosis", "group"),
     [
-        (r"KubernetesClientException: container kaniko is not valid for pod other-\S+", "container-missing"),
-        (r"FlowInterruptedException: null", "interrupted"),
+        (
+            "no container",
+            r"kanikoBuild: KubernetesClientException: container kaniko is not valid for pod other-\S+",
+            "container-missing",
+            "kaniko",
+        ),
+        ("time", rf"kanikoBuild: {R}/failures/app: timed out after 0\.1 minutes", "timed-out", "0.1"),
     ],
 )
-def test_what_jenkins_ends_is_explained_and_stays_as_it_is(build: PipelineResult, first: str, diagnosis: str) -> None:
+def test_what_jenkins_ends_is_explained(
+    build: PipelineResult, name: str, first: str, diagnosis: str, group: str
+) -> None:
     entry = ENTRIES[diagnosis]
-    told = [f"  cause: {filled_in(entry['cause'], 'kaniko')}", f"  fix: {entry['fix']}"]
-    assert re.search(rf"^kanikoBuild: {first}\n" + re.escape("\n".join(told)), build.log, re.MULTILINE)
+    headline, *lines = said(build, name)
+    assert re.fullmatch(first, headline)
+    assert lines == [f"  cause: {filled_in(entry['cause'], group)}", f"  fix: {entry['fix']}"]
 
 
-def test_an_abort_stays_an_abort(build: PipelineResult) -> None:
-    assert said(build, "time") == ["FlowInterruptedException"]
+def test_what_can_pass_is_tried_again_and_said_so(build: PipelineResult) -> None:
+    cause = filled_in(ENTRIES["registry-failure"]["cause"], "503 Service Unavailable")
+    tries = re.findall(r"^kanikoBuild: \S+: (.*; attempt \d+ of \d+ in \d+ s)$", build.log, re.MULTILINE)
+    assert tries == [f"{cause}; attempt 2 of 2 in 5 s"]
 
 
 def test_no_agent_is_left(lab: Lab, build: PipelineResult) -> None:

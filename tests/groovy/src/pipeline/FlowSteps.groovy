@@ -117,7 +117,7 @@ class FlowSteps {
         }
         threads*.join()
         branches.values().each { call.branch.remove(it) }
-        failures.drop(1).each { failures[0].addSuppressed(it) }
+        failures.findAll { !it.is(failures[0]) }.each { failures[0].addSuppressed(it) }
         if (failures) { throw failures[0] }
         return branches.keySet().collectEntries { [it, results[it]] }
     }
