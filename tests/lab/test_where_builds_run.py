@@ -63,8 +63,6 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
         kaniko = config["templates"]["kaniko"]
         config["templates"] = {
             "kaniko": kaniko,
-            "small": {**kaniko, "labels": ["small"], "resources": {"limits": {"memory": "96Mi"}}},
-            "nowhere": {**kaniko, "labels": ["nowhere"], "nodeSelector": {"no": "where"}},
             "maven": {"labels": ["maven"], "yamlFile": "maven.yaml"},
         }
 
