@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench import flags, step
 from bench.sync import PEER, Row, ratios, table
 
 
@@ -23,4 +24,31 @@ def test_the_peer_stands_beside_one_controller_only() -> None:
         ["-", "-", "-", "- |"],
         ["2", "4.00", "50", "0.25 |"],
         ["-", "-", "-", "- |"],
+    ]
+
+
+ROUND = ["agent wanted", "agent there", "checkout", "new pod", "warm pod", "one sh", "end"]
+
+
+def test_the_step_costs_what_is_not_its_executors() -> None:
+    moments = [0, 10, 11, 13, 20, 25, 26, 100, 112, 113, 114, 119, 123, 126]
+    marks = list(zip(2 * ROUND, map(float, moments), strict=True))
+    found = step.medians(marks, executor=[4.0, 3.0, 3.0, 2.0])
+    assert found == step.Overhead(agent=11, checkout=1.5, new_pod=2.5, warm_pod=2, executor=2.5, one_sh=2, rounds=2)
+    assert step.overhead_table(found)[2:] == [
+        "| in a new pod | 11.00 | 1.50 | 2.50 | 15.00 | 2.50 | 2.00 |",
+        "| in a warm pod | - | - | 2.00 | 2.00 | 2.50 | 2.00 |",
+    ]
+
+
+def test_flags_stand_beside_those_of_the_first_seed() -> None:
+    seconds = {"seed 001": (10.0, 4.0, 8.0), "ours": (5.0, 1.0, 6.0)}
+    rows = [
+        flags.Row("tiny", name, scenario, taken, mib=100, runs=3)
+        for name, all_taken in seconds.items()
+        for scenario, taken in zip(flags.SCENARIOS, all_taken, strict=True)
+    ]
+    assert flags.table(rows)[2:] == [
+        "| tiny | seed 001 | 10.00 | 1.00 | 4.00 | 1.00 | 8.00 | 1.00 | 100 |",
+        "| tiny | ours | 5.00 | 0.50 | 1.00 | 0.25 | 6.00 | 0.75 | 100 |",
     ]
