@@ -1,6 +1,6 @@
 """The options of a build: their defaults, and what is wrong with those that were given. Pure.
 
-What there is to know of an option stands in engines.json, which vars/kanikoArguments.groovy reads too. Both check
+What there is to know of an option stands in engines.json, which vars/kanikoOptions.groovy reads too. Both check
 alike; tests/vectors holds what both must say.
 """
 

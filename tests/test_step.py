@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from jenkins_kaniko import resources
+from jenkins_kaniko.config import load
 from jenkins_kaniko.engines import argv as python_argv
 from jenkins_kaniko.explain import diagnosis, explanation
 from jenkins_kaniko.options import complete, problems
+from jenkins_kaniko.render import pod_yaml
 from tests.support.failures import load_failures, seen, seen_for_groovy
 from tests.support.pipeline import call_vectors, run_pipeline
 from tests.support.vectors import builder, load_vectors, place, place_for_groovy
@@ -27,6 +30,9 @@ ROOT = Path(__file__).parent.parent
 STEP = ROOT / "vars" / "kanikoBuild.groovy"
 BUILDER = ROOT / "vars" / "kanikoBuilder.groovy"
 ARGUMENTS = ROOT / "vars" / "kanikoArguments.groovy"
+OPTIONS = ROOT / "vars" / "kanikoOptions.groovy"
+AGENT = ROOT / "vars" / "kanikoAgent.groovy"
+SOURCE = ROOT / "vars" / "kanikoSource.groovy"
 FAILURE = ROOT / "vars" / "kanikoFailure.groovy"
 TABLE = resources.engines_file()
 DIAGNOSES = {"diagnoses": resources.diagnoses()}
@@ -83,8 +89,9 @@ def test_groovy_finds_the_mistakes_of_the_shared_vectors() -> None:
 
 
 def results(method: str, cases: Sequence[Sequence[object]]) -> list[object]:
-    """Return what a method of kanikoArguments returns for each argument list, or why it does not."""
-    return [answer.get("result", answer) for answer in call_vectors(ARGUMENTS, method, cases)]
+    """Return what a method of kanikoArguments or kanikoOptions returns for each argument list, or why it does not."""
+    script = ARGUMENTS if method == "argv" else OPTIONS
+    return [answer.get("result", answer) for answer in call_vectors(script, method, cases)]
 
 
 @few_examples
@@ -137,6 +144,46 @@ def test_the_help_names_every_option_of_the_table() -> None:
     text = STEP.with_suffix(".txt").read_text(encoding="utf-8")
     named = set(re.findall(r"<li><code>(\w+)</code>", text))
     assert named == {row["option"] for row in resources.options()}
+
+
+def test_a_clone_with_a_token_is_not_told_to_those_who_pull_the_image() -> None:
+    urls = {
+        "https://git.example.com/team/app.git": "https://git.example.com/team/app.git",
+        "https://oauth2:hunter2@git.example.com/app.git": "https://git.example.com/app.git",
+        "https://hunter2@git.example.com/app": "https://git.example.com/app",
+        "ssh://git@git.example.com:2222/app.git": "ssh://git.example.com:2222/app.git",
+        "git@git.example.com:team/app.git": "git@git.example.com:team/app.git",
+    }
+    commit = f"{'a' * 40} 2026-01-02T03:04:05+01:00"
+    answers = call_vectors(SOURCE, "labelsOf", [[f"{commit}\n{url}\n"] for url in urls] + [[""], [commit]])
+    known = {
+        "org.opencontainers.image.revision": "a" * 40,
+        "org.opencontainers.image.created": "2026-01-02T03:04:05+01:00",
+    }
+    told = [{**known, "org.opencontainers.image.source": url} for url in urls.values()]
+    assert [answer["result"] for answer in answers] == [*told, {}, known]
+
+
+def test_the_step_knows_the_builder_of_a_synced_template(tmp_path: Path) -> None:
+    """Rendered templates tell it, whatever is beside it in the environment."""
+    templates = {
+        "packaged": {"env": {"JENKINS_KANIKO_X": "1", "A": "line\nJENKINS_KANIKO_VERSION"}},
+        "chainguard": {"image": "r/kaniko:1", "distribution": "chainguard", "version": "1.25.6"},
+        "unknown": {"image": "r/kaniko:1"},
+    }
+    file = tmp_path / "jenkins-kaniko.yaml"
+    file.write_text(json.dumps({"fleet": "a", "templates": templates}), encoding="utf-8")
+    fleet = load(file)
+    texts = [pod_yaml(template, fleet) for template in fleet.templates]
+    answers = call_vectors(AGENT, "builderOf", [[text] for text in [*texts, "kind: Pod\n", ""]])
+    packaged = resources.engines()["kaniko"]
+    assert [answer["result"] for answer in answers] == [
+        {"distribution": packaged["distribution"], "version": packaged["version"]},
+        {"distribution": "chainguard", "version": "1.25.6"},
+        {"distribution": None, "version": None},
+        None,
+        None,
+    ]
 
 
 def test_mistakes_end_the_step_before_a_pod_starts(tmp_path: Path) -> None:

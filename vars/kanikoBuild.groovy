@@ -30,11 +30,11 @@ private Map resultOf(Map given, boolean ownAgent) {
 
 /** The options with their defaults; all mistakes at once. Before it is known which builder it will be, that is null. */
 private Map checked(Map given, Map builder, Map table) {
-    String problem = kanikoArguments.problems(given, builder, table)
+    String problem = kanikoOptions.problems(given, builder, table)
     if (problem) {
         error("kanikoBuild: ${problem}")
     }
-    return kanikoArguments.complete(given, table)
+    return kanikoOptions.complete(given, table)
 }
 
 /** Here. Returns [result: …] or [failure: …]. */

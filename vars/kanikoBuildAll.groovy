@@ -35,7 +35,7 @@ private String mistakesOf(List<Map> builds) {
     Map table = kanikoTable.read('engines.json')
     List<String> found = repeatedNames(builds)
     for (build in builds) {
-        String problem = kanikoArguments.problems(kanikoArguments.complete(build.options, table), null, table)
+        String problem = kanikoOptions.problems(kanikoOptions.complete(build.options, table), null, table)
         if (problem) {
             found.add("${build.name}: ${problem}".toString())
         }
