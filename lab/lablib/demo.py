@@ -190,7 +190,8 @@ def own_settings(environment: Mapping[str, str]) -> dict[str, str]:
     if missing:
         raise DemoError(f"LAB=off needs {' and '.join(missing)} in the environment")
     defaults = {"KUBECTL": "kubectl", "NAMESPACE": "default", "REGISTRY_SECRET": "docker-config"}
-    names = ("KUBECONFIG", "REGISTRY", "KANIKO_IMAGE", "REGISTRY_CA_CONFIGMAP", "KANIKO_REGISTRY_MIRROR", *defaults)
+    names = ("KUBECONFIG", "REGISTRY", "KANIKO_IMAGE", "KANIKO_DISTRIBUTION", "KANIKO_VERSION")
+    names += ("REGISTRY_CA_CONFIGMAP", "KANIKO_REGISTRY_MIRROR", *defaults)
     return defaults | {name: environment[name] for name in names if environment.get(name)}
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.lab.conftest import ROOT, Lab, synced_home
 from tests.support.pipeline import PipelineResult, run_pipeline
 from tests.support.registry import Registry
-from tests.support.repository import committed
+from tests.support.repository import committed, git
 
 pytestmark = [pytest.mark.jvm, pytest.mark.lab]
 
@@ -40,6 +40,21 @@ def build(lab: Lab, home: Path, folder: Path, name: str) -> PipelineResult:
 def said(result: PipelineResult, name: str) -> str:
     (line,) = re.findall(rf"^{name}:? (\S+@\S+)$", result.log, re.MULTILINE)
     return str(line)
+
+
+def test_the_commented_pipeline_of_the_example(lab: Lab, home: Path, registry: Registry, tmp_path: Path) -> None:
+    """The one above it is what `make demo` runs."""
+    text = (ROOT / "Jenkinsfile.example").read_text(encoding="utf-8")
+    jenkinsfile = tmp_path / "Jenkinsfile"
+    jenkinsfile.write_text(text[text.index("/*\n") + 3 : text.index("*/")], encoding="utf-8")
+    environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
+    result = run_pipeline(jenkinsfile, home, ROOT, ROOT, environment, lab.kubeconfig, job="full", build_number=7)
+    assert result.result == "SUCCESS", result.log
+    digest, _ = registry.manifest("team/flask", "build-7")
+    head = git(ROOT, "rev-parse", "HEAD")
+    reference = f"{lab.settings['LAB_REGISTRY']}/team/flask@{digest}"
+    assert re.search(rf"^deploy {reference}, built from {head}, \d+ steps from the cache$", result.log, re.MULTILINE)
+    assert registry.config("team/flask", "build-7")["config"]["Labels"]["team"] == "web"
 
 
 def test_multi_stage(lab: Lab, home: Path, registry: Registry, tmp_path: Path) -> None:
