@@ -4,8 +4,8 @@ A template goes to a controller by `jenkins-kaniko sync`, Jenkinsfile.example ru
 and the image that it pushed is started by its digest. `make demo` runs this.
 
 LAB=off uses the cluster of KUBECONFIG instead of the lab, with REGISTRY (required), NAMESPACE, REGISTRY_SECRET,
-KANIKO_IMAGE, REGISTRY_CA_CONFIGMAP (key ca.crt) and KANIKO_REGISTRY_MIRROR from the environment. The controller
-is the stand-in of the tests in both cases.
+KANIKO_IMAGE (and KANIKO_DISTRIBUTION, KANIKO_VERSION), REGISTRY_CA_CONFIGMAP (key ca.crt) and KANIKO_REGISTRY_MIRROR
+from the environment. The controller is the stand-in of the tests in both cases.
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ def own_settings(environment: Mapping[str, str]) -> dict[str, str]:
     if missing:
         raise DemoError(f"LAB=off needs {' and '.join(missing)} in the environment")
     defaults = {"KUBECTL": "kubectl", "NAMESPACE": "default", "REGISTRY_SECRET": "docker-config"}
-    names = ("KUBECONFIG", "REGISTRY", "KANIKO_IMAGE", "KANIKO_DISTRIBUTION", "KANIKO_VERSION")
-    names += ("REGISTRY_CA_CONFIGMAP", "KANIKO_REGISTRY_MIRROR", *defaults)
+    builder = ("KANIKO_IMAGE", "KANIKO_DISTRIBUTION", "KANIKO_VERSION")
+    names = ("KUBECONFIG", "REGISTRY", *builder, "REGISTRY_CA_CONFIGMAP", "KANIKO_REGISTRY_MIRROR", *defaults)
     return defaults | {name: environment[name] for name in names if environment.get(name)}
 
 
