@@ -79,12 +79,16 @@ private void watch(Map agent, Map options, Map progress) {
 }
 
 /** Not what somebody stopped, and not what the step itself refused. */
-@NonCPS
 private boolean isLost(Exception failure) {
     if (failure instanceof FlowInterruptedException) {
-        return failure.causes.any { it.toString().contains('RemovedNodeCause') }
+        return isRemoved(failure)
     }
-    return !(failure.message ?: '').startsWith('kanikoBuild')
+    return kanikoBuilder.explained([exception: "${failure.class.simpleName}: ${failure.message}".toString()]).retry == 'again'
+}
+
+@NonCPS
+private boolean isRemoved(Exception interruption) {
+    return interruption.causes.any { it.toString().contains('RemovedNodeCause') }
 }
 
 /**

@@ -37,7 +37,7 @@ Map build(Map options, Map builder, Map table) {
                            archive: "${pwd()}/${name}.tar".toString()]
     Map outcome = null
     // made by the agent, which may be another user than the builder's and could not remove it otherwise
-    writeFile(file: "${scratch}/job", text: env.BUILD_TAG ?: '')
+    writeFile(file: "${scratch}/outcome", text: '')
     inContainer(table) {
         try {
             kanikoCredentials.bound(options, scratch) { Map login ->
@@ -82,7 +82,8 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
         }
         long start = System.currentTimeMillis()
         int status = sh(label: 'kanikoBuild: build and push', returnStatus: true, script: script)
-        Map report = lines(readFile(file: "${scratch}/outcome", encoding: 'UTF-8'))
+        String told = readFile(file: "${scratch}/outcome", encoding: 'UTF-8')
+        Map report = lines(told)
         if (report.state) {
             return [failure: refused(report.state)]
         }
@@ -90,7 +91,7 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
             Map target = kanikoArguments.target(options)
             return [result: kanikoResult.made(target, options, place, report, System.currentTimeMillis() - start)]
         }
-        failure = failureOf(options, place, status, scratch)
+        failure = failureOf(options, place, status, logOf(told))
         if (failure.retry != 'again') {
             break
         }
@@ -98,15 +99,15 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
     return [failure: failure]
 }
 
-private Map failureOf(Map options, Map place, int status, String scratch) {
-    String log = readFile(file: "${scratch}/tail", encoding: 'UTF-8')
+private Map failureOf(Map options, Map place, int status, String log) {
     String path = kanikoArguments.dockerfile(options, place)
     boolean there = path && fileExists(path)
     return explained([log: log, exitCode: status, path: path,
                       dockerfile: there ? readFile(file: path, encoding: 'UTF-8') : null])
 }
 
-private Map explained(Map seen) {
+/** What kanikoFailure says of a failure, and as text. */
+Map explained(Map seen) {
     Map table = kanikoTable.read('diagnoses.json')
     return kanikoFailure.diagnosis(seen, table) + [text: kanikoFailure.explanation(seen, table)]
 }
@@ -150,17 +151,23 @@ private List<String> environment(Map options) {
     return options.env.collect { name, value -> "${name}=${value}".toString() }
 }
 
-/** KEY=VALUE lines. */
+/** The KEY=VALUE lines before the first empty one. */
 @NonCPS
 private Map lines(String text) {
     Map found = [:]
-    text.readLines().each { line ->
+    text.split('\n\n')[0].readLines().each { line ->
         int at = line.indexOf('=')
         if (at > 0 && line.substring(at + 1).trim()) {
             found[line.substring(0, at)] = line.substring(at + 1).trim()
         }
     }
     return found
+}
+
+@NonCPS
+private String logOf(String text) {
+    int at = text.indexOf('\n\n')
+    return at < 0 ? '' : text.substring(at + 2)
 }
 
 @NonCPS

@@ -2,6 +2,7 @@
 
 import com.cloudbees.groovy.cps.NonCPS
 import groovy.json.JsonOutput
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 /** The map that the step returns: texts, and lists of texts. Values that do not exist have no key. */
 @NonCPS
@@ -34,7 +35,17 @@ void told(Map result) {
     echo("kanikoBuild: ${done} in ${result.seconds} s${cacheLine(result)}")
     String line = "${result.image}:${result.tags.join(', ')} ${result.digest}"
     currentBuild.description = currentBuild.description ? "${currentBuild.description}\n${line}" : line
-    // a file each: several builds in one run would otherwise overwrite each other's
+    try {
+        archive(result)
+    } catch (FlowInterruptedException stopped) {
+        throw stopped
+    } catch (Exception failure) {
+        echo("kanikoBuild: the image is there, but kaniko-build.json was not archived: ${failure.message}")
+    }
+}
+
+/** A file each: several builds in one run would otherwise overwrite each other's. */
+private void archive(Map result) {
     int number = (env.KANIKO_BUILD_FILES ?: '0').toInteger() + 1
     env.KANIKO_BUILD_FILES = number.toString()
     String name = number == 1 ? 'kaniko-build.json' : "kaniko-build-${number}.json"

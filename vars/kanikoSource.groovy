@@ -71,8 +71,8 @@ Map labels(Map options) {
     if (kanikoArguments.isRemote(options.context)) {
         return [:]
     }
-    String script = "set +x; git -C ${kanikoBuilder.quoted(options.context)} log -1 --format='%H %cI' 2>/dev/null && " +
-        "git -C ${kanikoBuilder.quoted(options.context)} config --get remote.origin.url || true"
+    String git = "git -C ${kanikoBuilder.quoted(options.context)}"
+    String script = "set +x; ${git} log -1 --format='%H %cI' 2>/dev/null && ${git} config --get remote.origin.url || true"
     if (env.POD_CONTAINER == null) {
         return labelsOf(sh(label: 'kanikoBuild: commit', returnStdout: true, script: script))
     }

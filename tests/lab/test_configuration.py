@@ -31,6 +31,8 @@ def test_a_template_with_mirrors_and_a_ca_builds(lab: Lab, tmp_path: Path) -> No
         assert config["templates"]["kaniko"] == {
             "labels": ["kaniko"],
             "image": lab.settings["LAB_KANIKO_IMAGE"],
+            "distribution": "chainguard",
+            "version": "1.25.6",
             "caBundle": {"configMap": "lab-ca"},
             "registryMirrors": [ABSENT, mirror],
         }

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from lablib import demo
 
+from jenkins_kaniko import resources
 from tests.lab.conftest import ROOT, Lab
 from tests.support.pipeline import run_pipeline
 from tests.support.registry import Registry
@@ -27,7 +28,10 @@ JENKINSFILE = ROOT / "tests" / "fixtures" / "pipeline" / "kaniko-options.jenkins
 
 
 def test_options_reach_the_image_and_missing_flags_are_named_before_the_build(lab: Lab, tmp_path: Path) -> None:
-    source = committed(tmp_path / "source", {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+    source = committed(
+        tmp_path / "source",
+        {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", "broken": "FROM scratch\nCOPY missing /\n"},
+    )
     settings = lab.settings
     with StandIn(tmp_path / "controller") as controller:
         config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
@@ -37,6 +41,9 @@ def test_options_reach_the_image_and_missing_flags_are_named_before_the_build(la
         environment = {**os.environ, "JENKINS_TOKEN": controller.admin.token}
         command = [str(Path(sys.executable).parent / "jenkins-kaniko"), "sync"]
         subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    credentials = tmp_path / "credentials.json"
+    account = {"type": "usernamePassword", "username": "robot", "password": "hunter2"}
+    credentials.write_text(json.dumps({"account": account}), encoding="utf-8")
     result = run_pipeline(
         JENKINSFILE,
         tmp_path / "controller",
@@ -46,7 +53,7 @@ def test_options_reach_the_image_and_missing_flags_are_named_before_the_build(la
         lab.kubeconfig,
         library_name="unused",
         job="options",
-        more=["--untrusted-library", f"jenkins-kaniko={ROOT}"],
+        more=["--untrusted-library", f"jenkins-kaniko={ROOT}", "--credentials", str(credentials)],
     )
     assert result.result == "SUCCESS", result.log
 
@@ -71,3 +78,8 @@ def test_options_reach_the_image_and_missing_flags_are_named_before_the_build(la
         f"kanikoBuild: option secrets: --secret needs osscontainertools 1.26.3 or later; {runs}; "
         f"option extraArgs: --pre-cleanup needs osscontainertools 1.25.4 or later; {runs}"
     ]
+    (missing,) = [entry for entry in resources.diagnoses() if entry["name"] == "copy-source-missing"]
+    cause = missing["cause"].replace("{1}", "/home/jenkins/agent/workspace/options/missing")
+    assert f"\nfailed:   cause: {cause}\n" in result.log
+    assert "\narchived: archived.tar true\n" in result.log
+    assert "\nall: one SUCCESS, two SUCCESS\n" in result.log

@@ -16,8 +16,7 @@ look() {
     echo builder=here
 }
 
-# build JOB SCRATCH COMMAND...: the log goes to SCRATCH/log too, its end to SCRATCH/tail, what came of it to
-# SCRATCH/outcome
+# build JOB SCRATCH COMMAND...: what came of it goes to SCRATCH/outcome, KEY=VALUE lines and the end of the log
 build() {
     job=$1
     scratch=$2
@@ -29,7 +28,6 @@ build() {
     { PATH=$engine_path "$@" 2>&1; echo $? >status; stop; } | awk '{ gsub(/\033\[[0-9;]*m/, ""); print; fflush() }' | tee log
     code=$(cat status)
     outcome >outcome
-    tail -c 20000 log >tail
     if [ "$code" = 0 ]; then tidy; else clean; fi
     give_back
     exit "$code"
@@ -65,6 +63,8 @@ outcome() {
     echo "cacheHits=$(grep -c 'Using caching version of cmd' log)"
     echo "cacheMisses=$(grep -c 'No cached layer found for cmd' log)"
     echo "firstMiss=$(sed -n 's/^.*No cached layer found for cmd //p' log | head -n 1)"
+    echo
+    tail -c 20000 log
 }
 
 give_back() {
