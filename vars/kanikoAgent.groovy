@@ -49,7 +49,8 @@ private void inPod(Map agent, Map progress, Closure body) {
             throw failure
         }
         String cause = 'the agent was lost during the build (out of memory, or its pod was evicted)'
-        progress.outcome = [failure: [text: "${cause}: ${failure.message ?: ''}".toString(), cause: cause, retry: 'less memory']]
+        String text = "${cause}: ${failure.message ?: ''}"
+        progress.outcome = [failure: [text: text, cause: cause, retry: 'less memory']]
     } finally {
         progress.over = true
     }
@@ -83,7 +84,7 @@ private boolean isLost(Exception failure) {
     if (failure instanceof FlowInterruptedException) {
         return isRemoved(failure)
     }
-    return kanikoBuilder.explained([exception: "${failure.class.simpleName}: ${failure.message}".toString()]).retry == 'again'
+    return kanikoBuilder.explained([exception: kanikoBuilder.described(failure)]).retry == 'again'
 }
 
 @NonCPS

@@ -77,7 +77,8 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
     for (int attempt = 0; attempt <= options.retries; attempt++) {
         if (attempt > 0) {
             int seconds = 5 * attempt * attempt
-            echo("kanikoBuild: ${options.image}: ${failure.cause}; attempt ${attempt + 1} of ${options.retries + 1} in ${seconds} s")
+            String next = "attempt ${attempt + 1} of ${options.retries + 1} in ${seconds} s"
+            echo("kanikoBuild: ${options.image}: ${failure.cause}; ${next}")
             sleep(seconds)
         }
         long start = System.currentTimeMillis()
@@ -174,12 +175,14 @@ private String logOf(String text) {
 private Map refused(String state) {
     String cause = state == 'busy' ? 'another kanikoBuild runs in this container' :
         'the files of an earlier build could not be removed from this container'
-    String fix = state == 'busy' ? 'builds side by side need a pod each: kanikoBuildAll, or kanikoBuild outside a node' :
+    String fix = state == 'busy' ?
+        'builds side by side need a pod each: kanikoBuildAll, or kanikoBuild outside a node' :
         'use a new pod: call kanikoBuild outside a node, or in another node block'
     return [cause: cause, fix: fix, retry: 'never', text: "${cause}\n  fix: ${fix}".toString()]
 }
 
+/** As the patterns of diagnoses.json want it. */
 @NonCPS
-private String described(Exception failure) {
+String described(Exception failure) {
     return "${failure.class.simpleName}: ${failure.message}"
 }

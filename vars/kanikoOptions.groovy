@@ -1,7 +1,7 @@
 // Options of a build, as their author gives them -> what is wrong with them, and the same with their defaults. Pure.
 //
-// The table in engines.json says what is right; jenkins_kaniko/options.py reads it too, and the vectors in tests/vectors
-// keep both alike.
+// The table in engines.json says what is right; jenkins_kaniko/options.py reads it too, and the vectors in
+// tests/vectors keep both alike.
 
 import com.cloudbees.groovy.cps.NonCPS
 

@@ -16,8 +16,9 @@ Map kept(Map options) {
     }
     String dockerfile = options.dockerfile ?: 'Dockerfile'
     boolean outside = dockerfile.startsWith('/') || dockerfile.contains('..')
+    String path = outside ? kanikoArguments.dockerfile(options, [workspace: pwd()]) : null
     return [kind: 'stash', name: name, labels: labels(options),
-            dockerfile: outside ? readFile(file: kanikoArguments.dockerfile(options, [workspace: pwd()]), encoding: 'UTF-8') : null]
+            dockerfile: path ? readFile(file: path, encoding: 'UTF-8') : null]
 }
 
 private def sourceOfJob() {
@@ -72,7 +73,8 @@ Map labels(Map options) {
         return [:]
     }
     String git = "git -C ${kanikoBuilder.quoted(options.context)}"
-    String script = "set +x; ${git} log -1 --format='%H %cI' 2>/dev/null && ${git} config --get remote.origin.url || true"
+    String commit = "${git} log -1 --format='%H %cI' 2>/dev/null"
+    String script = "set +x; ${commit} && ${git} config --get remote.origin.url || true"
     if (env.POD_CONTAINER == null) {
         return labelsOf(sh(label: 'kanikoBuild: commit', returnStdout: true, script: script))
     }

@@ -25,7 +25,8 @@ build() {
     take || exit 75
     # The engine's exit code survives the pipe; what a RUN left running would keep the pipe open; colours go, because
     # a build log shows them as garbage.
-    { PATH=$engine_path "$@" 2>&1; echo $? >status; stop; } | awk '{ gsub(/\033\[[0-9;]*m/, ""); print; fflush() }' | tee log
+    { PATH=$engine_path "$@" 2>&1; echo $? >status; stop; } |
+        awk '{ gsub(/\033\[[0-9;]*m/, ""); print; fflush() }' | tee log
     code=$(cat status)
     outcome >outcome
     if [ "$code" = 0 ]; then tidy; else clean; fi
