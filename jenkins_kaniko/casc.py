@@ -19,7 +19,7 @@ from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputEr
 from jenkins_kaniko.fleetfile import Json
 from jenkins_kaniko.mark import owner_of
 from jenkins_kaniko.model import CloudState, PodTemplate
-from jenkins_kaniko.render import FAST_LOADER
+from jenkins_kaniko.templates import FAST_LOADER
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "podRetention": {

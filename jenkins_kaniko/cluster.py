@@ -14,34 +14,56 @@ from typing import Any
 import kubernetes
 import urllib3
 
-from jenkins_kaniko.errors import RefusedError, UnreachableError, WrongInputError
+from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError, WrongInputError
 
 TIMEOUT_SECONDS = 30
 
 
 @contextmanager
 def _asking(where: str, right: str, *expected: int) -> Iterator[None]:
-    """Configure the client, and translate what goes wrong but for `expected` answers of the cluster.
+    """Configure the client, and translate what goes wrong but for `expected` answers of the cluster."""
+    configure(where)
+    with translated(where, right, *expected):
+        yield
+
+
+@contextmanager
+def translated(where: str, right: str, *expected: int) -> Iterator[None]:
+    """Translate what goes wrong but for `expected` answers of the cluster.
 
     Args:
         right: what `kubectl auth can-i` should be asked.
+
+    Raises:
+        UnansweredError: the cluster cannot be reached, or has a failure: that can pass.
+        UnreachableError: it does not let us in.
     """
     try:
-        _configure()
         yield
-    except kubernetes.config.ConfigException as error:
-        raise UnreachableError(f"{where}: no cluster configured: {error}") from None
     except kubernetes.client.ApiException as error:
         if error.status in expected:
             raise
-        raise UnreachableError(
+        passing = error.status == 429 or error.status >= 500
+        raise (UnansweredError if passing else UnreachableError)(
             f"{where}: the cluster answers {error.status} {error.reason}; try: kubectl auth can-i {right}"
         ) from None
     except urllib3.exceptions.HTTPError as error:
-        raise UnreachableError(f"{where}: the cluster cannot be reached: {error}") from None
+        raise UnansweredError(f"{where}: the cluster cannot be reached: {error}") from None
 
 
-def _configure() -> None:
+def configure(where: str) -> None:
+    """Read who and where the cluster is.
+
+    Raises:
+        UnreachableError: no cluster is configured.
+    """
+    try:
+        _load_config()
+    except kubernetes.config.ConfigException as error:
+        raise UnreachableError(f"{where}: no cluster configured: {error}") from None
+
+
+def _load_config() -> None:
     """As kubernetes.config.load_config(), which writes to stdout when there is no file."""
     try:
         given, usual = os.environ.get("KUBECONFIG"), Path("~/.kube/config").expanduser()

@@ -15,8 +15,11 @@ DIFFERENCES = 2
 MIXED_OUTCOMES = 3
 REFUSED = 4
 UNREACHABLE = 5
+BUILD_FAILED = 6
 FAILED = 7
+TIMED_OUT = 124
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class JenkinsKanikoError(Exception):
@@ -45,6 +48,22 @@ class UnreachableError(JenkinsKanikoError):
     """A controller or a cluster does not answer, or does not let us in."""
 
     exit_code = UNREACHABLE
+
+
+class UnansweredError(UnreachableError):
+    """A cluster does not answer for now: asking again may help."""
+
+
+class BuildFailedError(JenkinsKanikoError):
+    """What the user wants built cannot be: the Dockerfile, the build context, the push."""
+
+    exit_code = BUILD_FAILED
+
+
+class TimedOutError(JenkinsKanikoError):
+    """It took longer than the user allows."""
+
+    exit_code = TIMED_OUT
 
 
 @dataclass(frozen=True, order=True)

@@ -1,4 +1,4 @@
-"""Model -> manifests; the only importer of jinja2.
+"""Model -> manifests.
 
 A template becomes one Pod as YAML text plus the few fields that only Jenkins knows. The plugin's own `volumes`
 and `containers` stay unused: they do not reach containers that only stand in YAML, and cannot map the key of a
@@ -7,13 +7,10 @@ secret (facts: kubernetes-plugin, PodTemplateBuilder).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import jinja2
 import yaml
 
 from jenkins_kaniko import resources
@@ -21,29 +18,13 @@ from jenkins_kaniko.document import Document
 from jenkins_kaniko.fleetfile import Proxy, Strict, WorkspaceVolume
 from jenkins_kaniko.merge import merged
 from jenkins_kaniko.model import OWNER_ANNOTATION, Fleet, PodTemplate, Template
+from jenkins_kaniko.templates import NOT_PLAIN_IN_YAML, PROFILES, parsed, text_template
 
-PROFILES = {
-    "small": {
-        "requests": {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"},
-        "limits": {"memory": "2Gi", "ephemeral-storage": "5Gi"},
-    },
-    "medium": {
-        "requests": {"cpu": "500m", "memory": "1Gi", "ephemeral-storage": "4Gi"},
-        "limits": {"memory": "4Gi", "ephemeral-storage": "10Gi"},
-    },
-    "large": {
-        "requests": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "10Gi"},
-        "limits": {"memory": "12Gi", "ephemeral-storage": "30Gi"},
-    },
-}
-
-NOT_PLAIN_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 NO_TEXT_ELSEWHERE = re.compile(r"[yYnN]|[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+)")
 """Texts that need no quotes for PyYAML, but that other readers, such as kubectl, take for booleans and numbers."""
 WRITTEN_ALIKE = re.compile(r"[!-~]{1,100}|[ -~]{1,60}")
 """Texts that PyYAML and libyaml write alike; of others they differ in line breaks and escapes."""
 FAST_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Of libyaml, which is part of PyYAML's packages on most machines."""
 
 JENKINS_FIELDS = {
@@ -200,7 +181,7 @@ def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
     settings = template.settings
     engine = resources.engines()[template.engine]
     given = settings.resources.model_dump(exclude_unset=True) if settings.resources else {}
-    text = _text_template("agent-pod.yaml").render(
+    text = text_template("agent-pod.yaml").render(
         fleet=fleet.name,
         engine=engine,
         engine_name=template.engine,
@@ -209,16 +190,9 @@ def pod(template: Template, fleet: Fleet) -> dict[str, Any]:
         registry_secret=settings.registry_secret,
         resources=merged(PROFILES[settings.profile or "medium"], given),
     )
-    manifest: dict[str, Any] = merged(_parsed(text), _pod_keys(template, engine))
+    manifest: dict[str, Any] = merged(parsed(text), _pod_keys(template, engine))
     laid: dict[str, Any] = merged(manifest, settings.pod or {})
     return laid
-
-
-@cache
-def _parsed(text: str) -> dict[str, Any]:
-    """Most templates of a fleet differ in labels and environment only, which are not in this text."""
-    data: dict[str, Any] = yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 - a safe one
-    return data
 
 
 def _pod_keys(template: Template, engine: dict[str, Any]) -> dict[str, Any]:
@@ -295,20 +269,5 @@ def starter(
         taken: the templates come from that controller, so there is none as an example.
     """
     given = {"ca": None, "cloud": None, **controller}
-    text: str = _text_template("jenkins-kaniko.yaml").render(fleet=fleet, include=include, taken=taken, **given)
+    text: str = text_template("jenkins-kaniko.yaml").render(fleet=fleet, include=include, taken=taken, **given)
     return text + "\n"
-
-
-@cache
-def _text_template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701 - YAML
-    environment.filters["json"] = _quoted
-    return environment.from_string(resources.text(f"templates/{name}.j2"))
-
-
-def _quoted(value: Any) -> str:
-    """Return `value` as JSON that is YAML too: what YAML takes for line ends or refuses is escaped.
-
-    Not Jinja's own tojson, which writes quotes and angle brackets as escapes, for HTML.
-    """
-    return NOT_PLAIN_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

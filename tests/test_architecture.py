@@ -31,7 +31,7 @@ LAYERS = (
     {"config", "schema"},
     {"mistakes"},
     {"model"},
-    {"document", "fleetfile", "options"},
+    {"document", "fleetfile", "options", "templates"},
     {"errors", "resources", "merge"},
     {"__init__"},
 )
@@ -42,10 +42,10 @@ DOORS = {
     "requests": {"jenkins"},
     "kubernetes": {"cluster"},
     "urllib3": {"cluster"},
-    "jinja2": {"render"},
+    "jinja2": {"templates"},
     "rich": {"report", "cli_shared"},
     "click": {"cli", "cli_shared", "cli_config", "cli_explain", "cli_fleet", "cli_import"},
-    "yaml": {"casc", "document", "render"},
+    "yaml": {"casc", "document", "render", "templates"},
     "pydantic": {"fleetfile", "mistakes", "config"},
     "pydantic_core": {"fleetfile"},
 }

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jenkins_kaniko.cluster import read_secret
-from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError, WrongInputError
 
 
 class Api:
@@ -117,13 +117,20 @@ def test_a_secret_that_is_not_there_is_wrong_input(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(401, "Unauthorized"), (403, "Forbidden"), (500, "Internal Server Error")]
+    ("status", "reason", "kind"),
+    [
+        (401, "Unauthorized", UnreachableError),
+        (403, "Forbidden", UnreachableError),
+        (500, "Internal Server Error", UnansweredError),
+    ],
 )
-def test_a_cluster_that_does_not_let_us_in_says_how_to_look(api: Api, status: int, reason: str) -> None:
+def test_a_cluster_that_does_not_let_us_in_says_how_to_look(
+    api: Api, status: int, reason: str, kind: type[UnreachableError]
+) -> None:
     api.status = status
     error = failure()
     assert (type(error), str(error)) == (
-        UnreachableError,
+        kind,
         f"secret ci/jenkins: the cluster answers {status} {reason}; try: kubectl auth can-i get secrets/jenkins -n ci",
     )
 
@@ -132,7 +139,7 @@ def test_a_cluster_that_does_not_listen_is_named(home: Path) -> None:
     (home / ".kube").mkdir()
     (home / ".kube" / "config").write_text(json.dumps(kubeconfig("http://127.0.0.1:9")), encoding="utf-8")
     error = failure()
-    assert type(error) is UnreachableError
+    assert type(error) is UnansweredError
     assert str(error).startswith("secret ci/jenkins: the cluster cannot be reached: ")
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.config import parse
-from jenkins_kaniko.render import PROFILES
 from jenkins_kaniko.schema import json_schema
+from jenkins_kaniko.templates import PROFILES
 from tests.test_render import regenerating
 
 ROOT = Path(__file__).parent.parent
