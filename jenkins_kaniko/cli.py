@@ -25,6 +25,7 @@ COMMANDS = {
     "rollback": "cli_fleet",
     "list": "cli_fleet",
     "import": "cli_import",
+    "build": "cli_build",
     "explain": "cli_explain",
 }
 """Commands to the modules that hold them, in the order of the help."""
@@ -60,10 +61,12 @@ def cli() -> None:
     jenkins-kaniko rollback     put back what a sync replaced
     jenkins-kaniko list         what is there, and whose is it?
     jenkins-kaniko import       take templates that are there into the configuration
+    jenkins-kaniko build        build an image without Jenkins
     jenkins-kaniko explain      what does the log of a failed build mean?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,
-    3 mixed outcomes, 4 refused for safety, 5 cannot reach or not allowed, 7 failed.
+    3 mixed outcomes, 4 refused for safety, 5 cannot reach or not allowed, 6 the build failed, 7 failed,
+    124 timed out.
     """
 
 

@@ -28,6 +28,7 @@ class Place:
         archive: absolute path of the image archive that is made instead of a push.
         secrets: by the id that the Dockerfile names, where the engine finds each: env=NAME or src=/path.
         less_memory: whether a slower build with less memory is wanted.
+        used_once: nobody builds here afterwards, so nothing needs to be cleaned up.
     """
 
     workspace: str
@@ -38,6 +39,7 @@ class Place:
     archive: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     less_memory: bool = False
+    used_once: bool = False
 
 
 def argv(options: Mapping[str, Any], place: Place, builder: Builder | None = None) -> list[str]:
@@ -95,7 +97,7 @@ def _values(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
         "secrets": [f"id={name},{source}" for name, source in place.secrets.items()],
         "compressedCaching": "false" if place.less_memory else None,
         "retries": options["retries"] or None,
-        "cleanup": True,
+        "cleanup": not place.used_once,
         "digestFile": place.digest_file,
         **_cache_values(options, place),
     }

@@ -54,6 +54,10 @@ class UnansweredError(UnreachableError):
     """A cluster does not answer for now: asking again may help."""
 
 
+class DeniedError(JenkinsKanikoError):
+    """A cluster does not take an object: a rule of the namespace, or the object itself, is against it."""
+
+
 class BuildFailedError(JenkinsKanikoError):
     """What the user wants built cannot be: the Dockerfile, the build context, the push."""
 

@@ -1,0 +1,230 @@
+"""One attempt to build: a Job from its begin to its end, with what its pod waits for and its log.
+
+The pod is watched, not the Job, and the digest is what the builder left as its termination message: the Job's own
+status comes later (measured: 1.0 s instead of 2.9 s for a tiny image).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jenkins_kaniko import buildjob, jobs, podstate, transport
+from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.buildlog import BuildLog
+from jenkins_kaniko.contexts import Context
+from jenkins_kaniko.errors import (
+    BuildFailedError,
+    DeniedError,
+    JenkinsKanikoError,
+    TimedOutError,
+    UnansweredError,
+)
+from jenkins_kaniko.explain import Seen
+from jenkins_kaniko.jobs import PATIENCE_SECONDS, made
+from jenkins_kaniko.options import DEFAULT_ENGINE
+from jenkins_kaniko.podstate import Pod
+from jenkins_kaniko.waiting import Waiting
+
+TICK_SECONDS = 3
+"""How often a pod that does not start is asked why."""
+QUIET_SECONDS = 30
+"""How long a log may say nothing before it is asked for anew: the connection may be dead."""
+
+
+class Door(transport.Receiver, jobs.Door, Protocol):
+    """What a build needs of the cluster; cluster_pods.Pods is one."""
+
+    namespace: str
+
+    def watch(self, label: str, seconds: float) -> Iterator[Pod | None]: ...
+    def events(self, name: str) -> list[dict[str, Any]]: ...
+    def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterable[bytes]: ...
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told while it lasts: what matters, what is for the curious, and the builder's log line by line."""
+
+    note: Callable[[str], None]
+    detail: Callable[[str], None]
+    line: Callable[[str], None]
+
+
+class FailedError(Exception):
+    """An attempt failed: what is known of it, and the error that it becomes where it is the last."""
+
+    def __init__(self, kind: type[JenkinsKanikoError], seen: Seen) -> None:
+        self.kind, self.seen = kind, seen
+
+
+class Attempt:
+    """One Job from its begin to its end.
+
+    Attributes:
+        log: what was read of the builder's log.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        number: int,
+        context: Context,
+        archive: bytes | None,
+        door: Door,
+        listener: Listener,
+        *,
+        less_memory: bool = False,
+    ) -> None:
+        """`archive` is the build context as tar.gz where it is small enough for a ConfigMap."""
+        self.log = BuildLog()
+        self._spec, self._number, self._context, self._archive = spec, number, context, archive
+        self._door, self._listener = door, listener
+        self._manifest = buildjob.job(spec, context.facts, number, streamed=archive is None, less_memory=less_memory)
+        self._name: str = self._manifest["metadata"]["name"]
+        self._pods = ""
+        self._deadline: float | None = None
+        self._answered = time.monotonic()
+
+    def digest(self) -> str:
+        """Carry it out, and return the digest of the image that was pushed.
+
+        Raises:
+            FailedError: there is none.
+            WrongInputError, RefusedError, UnreachableError: as the door does.
+        """
+        told = self._listener.note
+        try:
+            with made(self._door, self._spec, self._number, self._manifest, self._archive, told) as uid:
+                self._listener.detail(f"job {self._door.namespace}/{self._name} created")
+                self._pods = f"batch.kubernetes.io/controller-uid={uid}"
+                return self._ended(self._started())
+        except DeniedError as error:
+            raise _lost(str(error)) from None
+
+    # --- until it runs -----------------------------------------------------------------------------------------------
+
+    def _started(self) -> Pod:
+        """Return the pod once its builder runs, or ran; explain what it waits for, and end what is in vain."""
+        limit = time.monotonic() + self._spec.pending_timeout
+        waiting = Waiting(self._listener.note, buildjob.config_map_name(self._spec, self._number))
+        sent = self._archive is not None
+        for pod in self._sightings():
+            if pod and podstate.started(pod, DEFAULT_ENGINE):
+                self._deadline = self._deadline or time.monotonic() + self._spec.timeout
+                return pod
+            if pod and not sent and podstate.running(pod, transport.CONTAINER):
+                self._deadline = self._deadline or time.monotonic() + self._spec.timeout
+                self._send(pod)
+                sent = True
+            elif why := waiting.in_vain(pod) if pod else waiting.in_vain_by_events(self._events(waiting.pod)):
+                raise _lost(why)
+            if self._deadline is None and time.monotonic() > limit:
+                text = (
+                    f"the pod did not start in {self._spec.pending_timeout:g} s: {waiting.reason or 'nobody says why'}"
+                )
+                raise FailedError(TimedOutError, Seen(exception=text))
+        raise AssertionError("sightings have no end")
+
+    def _send(self, pod: Pod) -> None:
+        transport.stream(
+            self._door,
+            pod["metadata"]["name"],
+            self._spec.engine["shell"],
+            lambda: self._in_time(self._context.tar()),
+            self._context.estimate,
+            self._listener.note,
+        )
+
+    def _events(self, pod: str | None) -> list[dict[str, Any]]:
+        try:
+            return self._door.events(pod or self._name)
+        except UnansweredError:
+            return []
+
+    def _in_time(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._check_time()
+            yield chunk
+
+    # --- until its end -----------------------------------------------------------------------------------------------
+
+    def _ended(self, pod: Pod) -> str:
+        """Show the log, and return the digest once the builder ended well."""
+        name = pod["metadata"]["name"]
+        end = podstate.ended(pod, DEFAULT_ENGINE)
+        while end is None:
+            self._read_log(name, follow=True)
+            end = self._end_soon()
+        self._read_log(name, follow=False)  # the log may have been cut before its end
+        if end.reason in podstate.NOT_BY_ITSELF:
+            raise _lost(f"{end.reason}: {end.message}")
+        if end.exit_code != 0:
+            raise FailedError(
+                BuildFailedError,
+                Seen(
+                    log=self.log.text,
+                    exit_code=end.exit_code,
+                    dockerfile=self._context.facts.dockerfile_text,
+                    path=self._spec.options.get("dockerfile", "Dockerfile"),
+                ),
+            )
+        if not end.message.startswith("sha256:"):
+            raise _lost("the builder ended well, and told no digest")
+        return end.message.strip()
+
+    def _end_soon(self) -> podstate.Ended | None:
+        """Return how the builder ended; None if it still runs after a moment."""
+        for pod in self._sightings():
+            if pod is None:
+                return None
+            if end := podstate.ended(pod, DEFAULT_ENGINE):
+                return end
+        return None
+
+    def _read_log(self, pod: str, *, follow: bool) -> None:
+        left = (self._deadline or 0) - time.monotonic()
+        quiet = max(1.0, min(QUIET_SECONDS, left))
+        try:
+            for line in self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet):
+                if (text := self.log.new(line)) is not None:
+                    self._listener.line(text)
+                self._check_time()
+        except UnansweredError as error:
+            self._listener.detail(f"log: {error}")
+
+    def _sightings(self) -> Iterator[Pod | None]:
+        """Yield the pod as it is and as it changes, and None now and then, without end."""
+        seen = False
+        while True:
+            there = False
+            try:
+                for pod in self._door.watch(self._pods, TICK_SECONDS):
+                    there = seen = pod is not None
+                    if pod is None:
+                        break
+                    if why := podstate.lost(pod):
+                        raise _lost(why)
+                    yield pod
+                self._answered = time.monotonic()
+                if seen and not there:
+                    raise _lost("the pod was deleted")
+            except UnansweredError as error:
+                if time.monotonic() > self._answered + PATIENCE_SECONDS:
+                    raise
+                self._listener.detail(str(error))
+                time.sleep(1)
+            self._check_time()
+            yield None
+
+    def _check_time(self) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            minutes = f"{self._spec.timeout / 60:g}"
+            raise FailedError(TimedOutError, Seen(exception=f"timed out after {minutes} minutes"))
+
+
+def _lost(why: str) -> FailedError:
+    """What the cluster did, in its own words."""
+    return FailedError(JenkinsKanikoError, Seen(exception=why))

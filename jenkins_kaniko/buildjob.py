@@ -1,0 +1,162 @@
+"""What is to be built -> the Job that builds it, and the ConfigMap with its context. Pure."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jenkins_kaniko import resources
+from jenkins_kaniko.contexts import Facts
+from jenkins_kaniko.engines import Place, argv, split_tag
+from jenkins_kaniko.options import DEFAULT_ENGINE, Builder
+from jenkins_kaniko.templates import PROFILES, parsed, text_template
+from jenkins_kaniko.transport import ARCHIVE, FOLDER, UNPACKED, waiting
+
+DIGEST_FILE = "/dev/termination-log"
+"""Kubernetes puts what is written there into the pod's status."""
+BUILD_LABEL = "jenkins-kaniko/build"
+MANAGED = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
+CLIENT_ANNOTATION = "jenkins-kaniko/client"
+TTL_SECONDS = 3600
+MARGIN_SECONDS = 60
+"""How much later than the client the cluster itself ends a build."""
+NAME_LENGTH = 52
+"""So that the names of pods and retries fit into 63 letters."""
+
+
+@dataclass(frozen=True)
+class Mounted:
+    """A Secret or ConfigMap that the pod mounts; `key` is the file in it that counts."""
+
+    name: str
+    key: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A build.
+
+    Attributes:
+        name: of its Job, or what its Jobs' names begin with where it is tried again.
+        options: as a pipeline author gives them to kanikoBuild(), but for the context.
+        client: who started it.
+        token: what no other run of the command has.
+        image: of the builder; the packaged one where it is None.
+        builder: what is known of that image.
+        timeout, pending_timeout: seconds that the build, and its pod's start, may take.
+        keep: whether its Jobs stay when they ended, until the cluster removes them.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    client: str
+    token: str
+    image: str | None = None
+    builder: Builder = field(default_factory=Builder)
+    registry_secret: Mounted | None = None
+    ca_bundle: Mounted | None = None
+    profile: str = "medium"
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, str]] = ()
+    timeout: float = 3600
+    pending_timeout: float = 600
+    keep: bool = False
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What engines.json says of the engine."""
+        found: dict[str, Any] = resources.engines()[DEFAULT_ENGINE]
+        return found
+
+    @property
+    def label(self) -> str:
+        """Selects what belongs to the build."""
+        return f"{BUILD_LABEL}={self.name}"
+
+
+def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memory: bool = False) -> dict[str, Any]:
+    """Return the Job of one attempt.
+
+    Args:
+        streamed: whether the context is sent into a waiting container; else it is in the ConfigMap.
+
+    Raises:
+        WrongInputError: there are mistakes in the options; all of them are named.
+    """
+    place = Place(UNPACKED, DIGEST_FILE, labels=image_labels(facts), less_memory=less_memory, used_once=True)
+    context = "." if streamed else f"tar://{FOLDER}/{ARCHIVE}"
+    text = text_template("build-job.yaml").render(
+        name=job_name(spec, attempt),
+        labels=_labels(spec),
+        client=client(spec),
+        config_map=config_map_name(spec, attempt),
+        deadline=round(spec.timeout + spec.pending_timeout + MARGIN_SECONDS),
+        ttl=TTL_SECONDS,
+        engine=spec.engine,
+        engine_name=DEFAULT_ENGINE,
+        image=spec.image or spec.engine["image"],
+        argv=argv({**spec.options, "context": context}, place, spec.builder),
+        env=[{"name": name, "value": value} for name, value in spec.options.get("env", {}).items()],
+        resources=PROFILES[spec.profile],
+        node_selector=spec.node_selector,
+        tolerations=list(spec.tolerations),
+        registry_secret=spec.registry_secret,
+        ca_bundle=spec.ca_bundle,
+        folder=FOLDER,
+        wait=waiting(spec.engine["shell"]) if streamed else None,
+    )
+    return parsed(text)
+
+
+def config_map(spec: Spec, attempt: int, uid: str | None, archive: bytes) -> dict[str, Any]:
+    """Return the ConfigMap that the pod of an attempt waits for.
+
+    Args:
+        uid: of the Job, which owns it; None where it is not made yet.
+    """
+    metadata: dict[str, Any] = {"name": config_map_name(spec, attempt), "labels": _labels(spec)}
+    if uid:
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job_name(spec, attempt), "uid": uid}
+        metadata["ownerReferences"] = [owner]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "binaryData": {ARCHIVE: base64.b64encode(archive).decode()},
+    }
+
+
+def job_name(spec: Spec, attempt: int) -> str:
+    """Return the name of an attempt's Job: the build's own, then with numbers."""
+    return spec.name if attempt == 1 else f"{spec.name}-{attempt}"
+
+
+def client(spec: Spec) -> str:
+    """Return what tells the Jobs of this run of the command from those of others."""
+    return f"{spec.client} {spec.token}"
+
+
+def config_map_name(spec: Spec, attempt: int) -> str:
+    """Return a name of its own: the cluster removes that of an earlier build of the same name a little late."""
+    return f"{job_name(spec, attempt)}-{spec.token}"
+
+
+def new_name(image: str) -> str:
+    """Return a name for a build that no other has."""
+    words = re.sub("[^a-z0-9]+", "-", split_tag(image)[0].rpartition("/")[2]).strip("-")
+    return f"build-{words[: NAME_LENGTH - 13]}".rstrip("-") + f"-{secrets.token_hex(3)}"
+
+
+def _labels(spec: Spec) -> dict[str, str]:
+    return {**MANAGED, BUILD_LABEL: spec.name}
+
+
+def image_labels(facts: Facts) -> dict[str, str]:
+    """Return what the context tells of itself, as labels of the OCI image specification."""
+    known = {"revision": facts.commit, "created": facts.created, "source": facts.source}
+    return {f"org.opencontainers.image.{name}": value for name, value in known.items() if value}

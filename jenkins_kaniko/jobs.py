@@ -1,0 +1,82 @@
+"""The Job of an attempt and the ConfigMap beside it: made, and removed in every outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol
+
+from jenkins_kaniko import buildjob
+from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.errors import UnansweredError, UnreachableError
+
+PATIENCE_SECONDS = 120
+"""How long an API server may not answer, as while it restarts."""
+
+
+class Door(Protocol):
+    """What this needs of the cluster; cluster_pods.Pods is one."""
+
+    def create_job(self, manifest: Mapping[str, Any]) -> str: ...
+    def create_config_map(self, manifest: Mapping[str, Any]) -> None: ...
+    def jobs(self, label: str) -> list[dict[str, Any]]: ...
+    def delete_job(self, name: str, uid: str) -> None: ...
+
+
+@contextmanager
+def made(
+    door: Door, spec: Spec, number: int, manifest: Mapping[str, Any], archive: bytes | None, tell: Callable[[str], None]
+) -> Iterator[str]:
+    """Make the Job of an attempt, give its uid, and remove it with all that it owns, unless what ended is to be kept.
+
+    The Job comes first and owns the ConfigMap, which its pod waits for: so nothing stays for ever, whenever this
+    program is killed.
+
+    Args:
+        archive: the build context, where it goes by a ConfigMap.
+        tell: takes a line where the Job cannot be removed.
+
+    Raises:
+        DeniedError, RefusedError, WrongInputError, UnreachableError: as the door does.
+    """
+    uid, keep = None, spec.keep
+    try:
+        uid = door.create_job(manifest)
+        if archive:
+            door.create_config_map(buildjob.config_map(spec, number, uid, archive))
+        yield uid
+    except (KeyboardInterrupt, SystemExit):
+        keep = False
+        raise
+    finally:
+        if not keep:
+            _removed(door, spec, manifest["metadata"]["name"], uid, tell)
+
+
+def _removed(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
+    try:
+        if uid := uid or _uid_of(door, spec):
+            _deleted(door, name, uid)
+    except UnreachableError as error:
+        tell(f"job {name} is left until an hour after its end: {error}")
+
+
+def _uid_of(door: Door, spec: Spec) -> str | None:
+    """Return the uid of our Job where its creation was interrupted, so that nobody knows whether there is one."""
+    with suppress(UnreachableError):
+        for job in door.jobs(spec.label):
+            if job["metadata"]["annotations"].get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec):
+                return str(job["metadata"]["uid"])
+    return None
+
+
+def _deleted(door: Door, name: str, uid: str) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return door.delete_job(name, uid)
+        except UnansweredError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(1)

@@ -1,0 +1,131 @@
+"""What a pod's status tells: whether it started, how it ended, what it waits for, whether waiting is in vain. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HOPELESS = {
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+}
+"""Reasons that a container waits for which do not pass; with restartPolicy Never nothing is tried again."""
+NOT_BY_ITSELF = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
+"""Reasons of a container's end that are not its program's own."""
+PULL_FAILED = "ErrImagePull"
+HOPELESS_EVENT = re.compile(r'MountVolume.SetUp failed .*(?:secret|configmap) "[^"]+" not found')
+"""What the kubelet says of a Secret or ConfigMap that is not there."""
+DENIED_EVENT = re.compile(r"Error creating: (?!.*exceeded quota)(.*(?:is forbidden|denied the request|violates).*)")
+"""What the Job controller says of a pod that it may not make; a quota can pass."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a container ended."""
+
+    exit_code: int
+    reason: str
+    message: str
+
+
+Pod = Mapping[str, Any]
+
+
+def ended(pod: Pod, container: str) -> Ended | None:
+    """Return how a container ended, None as long as it did not."""
+    state = _state(pod, container).get("terminated")
+    return Ended(state["exitCode"], state.get("reason", ""), state.get("message", "")) if state else None
+
+
+def started(pod: Pod, container: str) -> bool:
+    """Return whether a container runs, or did."""
+    return bool(_state(pod, container).keys() & {"running", "terminated"})
+
+
+def running(pod: Pod, container: str) -> bool:
+    """Return whether a container runs."""
+    return "running" in _state(pod, container)
+
+
+def lost(pod: Pod) -> str | None:
+    """Return what the cluster did to a pod that did not end by itself, such as an eviction, or could not start."""
+    status = pod["status"]
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return _text(status)
+    for one in status.get("initContainerStatuses", []):
+        end = one.get("state", {}).get("terminated")
+        if end and end["exitCode"] != 0:
+            return _text(end)
+    return None
+
+
+def waits_for(pod: Pod) -> str | None:
+    """Return what a pod waits for, in the cluster's words; None where it does not say."""
+    for condition in pod["status"].get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return _text(condition)
+    for state in _states(pod):
+        waiting = state.get("waiting")
+        if waiting and waiting.get("reason") not in ("ContainerCreating", "PodInitializing"):
+            return _text(waiting)
+    return None
+
+
+def pull_failed(pod: Pod) -> bool:
+    """Return whether an image could just not be pulled."""
+    return any(state.get("waiting", {}).get("reason") == PULL_FAILED for state in _states(pod))
+
+
+def hopeless(pod: Pod) -> str | None:
+    """Return why a pod will never start, None where it may."""
+    for state in _states(pod):
+        if state.get("waiting", {}).get("reason") in HOPELESS:
+            return _text(state["waiting"])
+    return None
+
+
+def hopeless_event(events: Sequence[Mapping[str, Any]], own: str) -> str | None:
+    """Return the event that says that a pod will never start.
+
+    Args:
+        own: name of the ConfigMap that the build itself makes, a moment after the Job.
+    """
+    for message in _messages(events):
+        if HOPELESS_EVENT.search(message) and f'"{own}"' not in message:
+            return message
+        if denied := DENIED_EVENT.search(message):
+            return denied[1]
+    return None
+
+
+def last_warning(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the newest warning among events."""
+    warnings = [event for event in events if event.get("type") == "Warning"]
+    return f"{warnings[-1].get('reason', '')}: {warnings[-1].get('message', '')}" if warnings else None
+
+
+def _messages(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [event.get("message") or "" for event in events]
+
+
+def _states(pod: Pod) -> list[dict[str, Any]]:
+    status = pod["status"]
+    found = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    return [one.get("state", {}) for one in found]
+
+
+def _state(pod: Pod, container: str) -> dict[str, Any]:
+    status = pod["status"]
+    for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        if one["name"] == container:
+            state: dict[str, Any] = one.get("state", {})
+            return state
+    return {}
+
+
+def _text(state: Mapping[str, Any]) -> str:
+    return f"{state.get('reason', '')}: {state.get('message', '')}"

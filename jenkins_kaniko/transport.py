@@ -1,0 +1,144 @@
+"""A build context -> a pod: packed into a ConfigMap where it is small, else streamed into a container that waits.
+
+A ConfigMap mounted as the context would be links into a hidden folder, which COPY takes as they are (measured; see
+docs/build.md). So it holds one tar.gz, which Kaniko unpacks itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from jenkins_kaniko.errors import UnansweredError
+
+SMALL = 700 * 1024
+"""Bytes of a tar.gz that a ConfigMap takes for sure: its limit is 1 MiB."""
+FOLDER = "/jenkins-kaniko"
+ARCHIVE = "context.tar.gz"
+UNPACKED = f"{FOLDER}/context"
+CONTAINER = "context"
+PART = 1024 * 1024
+TRIES = 4
+TOLD_EVERY_SECONDS = 5.0
+
+WAIT = f"mkfifo {FOLDER}/done && read -r word <{FOLDER}/done"
+"""What the container does until the context is there."""
+UNPACK = f"""set -o pipefail
+cd {FOLDER} || exit 1
+[ ! -e context ] || mv context "cut.$$" # what an earlier try left, and may still write to
+rm -rf cut.* sum
+mkdir context && mkfifo sum || exit 1
+sha256sum <sum >digest &
+tee sum | tar -xf - -C context || exit 1
+wait
+cat digest
+"""
+DONE = f"echo done >{FOLDER}/done"
+
+
+class Receiver(Protocol):
+    """Who feeds commands in a container; cluster_pods.Pods is one."""
+
+    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes: ...
+
+
+def packed(chunks: Iterable[bytes]) -> bytes | None:
+    """Return a tar stream as tar.gz, None where that is not small."""
+    squeeze = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    result = bytearray()
+    for chunk in chunks:
+        result += squeeze.compress(chunk)
+        if len(result) > SMALL:
+            return None
+    result += squeeze.flush()
+    return bytes(result) if len(result) <= SMALL else None
+
+
+def stream(
+    receiver: Receiver,
+    pod: str,
+    shell: str,
+    tar: Callable[[], Iterable[bytes]],
+    estimate: int | None,
+    tell: Callable[[str], None],
+) -> None:
+    """Unpack a tar stream in the waiting container, and let it end.
+
+    Args:
+        shell: absolute path in the container.
+        tar: begins the stream anew, for every try.
+        estimate: its size, where it is known.
+        tell: takes lines on the progress.
+
+    Raises:
+        UnansweredError: the connection broke too often.
+        JenkinsKanikoError: it cannot be unpacked there.
+    """
+    for left in reversed(range(TRIES)):
+        progress = _Progress(estimate, tell)
+        try:
+            printed = receiver.send(pod, CONTAINER, [shell, "-c", UNPACK], progress.through(_parts(tar())))
+            if printed.split()[:1] != [progress.digest.hexdigest().encode()]:
+                raise UnansweredError("what arrived is not what was sent")
+            receiver.send(pod, CONTAINER, [shell, "-c", DONE], [])
+            break
+        except UnansweredError as error:
+            if not left:
+                raise
+            tell(f"sending the build context: {error}; from its begin again")
+            time.sleep(1)
+    tell(f"build context sent: {progress}")
+
+
+def waiting(shell: str) -> list[str]:
+    """Return the command of the container that waits for the context."""
+    return [shell, "-c", WAIT]
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small chunks: each part costs a frame on its way."""
+    part = bytearray()
+    for chunk in chunks:
+        part += chunk
+        if len(part) >= PART:
+            yield bytes(part)
+            part.clear()
+    if part:
+        yield bytes(part)
+
+
+class _Progress:
+    """How much was sent, how fast, and its digest."""
+
+    def __init__(self, estimate: int | None, tell: Callable[[str], None]) -> None:
+        self.digest = hashlib.sha256()
+        self._estimate, self._tell = estimate, tell
+        self._sent = 0
+        self._start = self._told = time.monotonic()
+
+    def through(self, parts: Iterable[bytes]) -> Iterator[bytes]:
+        for part in parts:
+            self.digest.update(part)
+            yield part
+            self._sent += len(part)
+            if time.monotonic() - self._told >= TOLD_EVERY_SECONDS:
+                self._told = time.monotonic()
+                self._tell(f"sending the build context: {self}{self._remaining()}")
+
+    def __str__(self) -> str:
+        return f"{_size(self._sent)}, {_size(self._rate())}/s"
+
+    def _rate(self) -> float:
+        return self._sent / max(time.monotonic() - self._start, 0.001)
+
+    def _remaining(self) -> str:
+        if not self._estimate or self._estimate <= self._sent:
+            return ""
+        return f", about {(self._estimate - self._sent) / self._rate():.0f} s left"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:.1f} MB"
