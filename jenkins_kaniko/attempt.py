@@ -40,6 +40,7 @@ class Door(transport.Receiver, jobs.Door, Protocol):
     namespace: str
 
     def watch(self, label: str, seconds: float) -> Iterator[Pod | None]: ...
+    def there(self, label: str) -> bool: ...
     def events(self, name: str) -> list[dict[str, Any]]: ...
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterable[bytes]: ...
 
@@ -85,6 +86,7 @@ class Attempt:
         self._manifest = buildjob.job(spec, context.facts, number, streamed=archive is None, less_memory=less_memory)
         self._name: str = self._manifest["metadata"]["name"]
         self._pods = ""
+        self._seen = False
         self._deadline: float | None = None
         self._answered = time.monotonic()
 
@@ -197,20 +199,15 @@ class Attempt:
 
     def _sightings(self) -> Iterator[Pod | None]:
         """Yield the pod as it is and as it changes, and None now and then, without end."""
-        seen = False
         while True:
-            there = False
+            silent = True
             try:
                 for pod in self._door.watch(self._pods, TICK_SECONDS):
-                    there = seen = pod is not None
-                    if pod is None:
-                        break
-                    if why := podstate.lost(pod):
-                        raise _lost(why)
-                    yield pod
+                    silent = False
+                    yield self._present(pod)
                 self._answered = time.monotonic()
-                if seen and not there:
-                    raise _lost("the pod was deleted")
+                if silent and self._seen and not self._door.there(self._pods):
+                    self._present(None)
             except UnansweredError as error:
                 if time.monotonic() > self._answered + PATIENCE_SECONDS:
                     raise
@@ -218,6 +215,15 @@ class Attempt:
                 time.sleep(1)
             self._check_time()
             yield None
+
+    def _present(self, pod: Pod | None) -> Pod:
+        """Return a pod that the cluster did nothing to."""
+        self._seen = True
+        if pod is None:
+            raise _lost("the pod was deleted")
+        if why := podstate.lost(pod):
+            raise _lost(why)
+        return pod
 
     def _check_time(self) -> None:
         if self._deadline is not None and time.monotonic() > self._deadline:

@@ -11,6 +11,7 @@ from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.buildlog import BuildLog
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.engines import destinations, split_tag
+from jenkins_kaniko.errors import TimedOutError
 from jenkins_kaniko.explain import diagnosis, explanation
 from jenkins_kaniko.options import DEFAULT_ENGINE, complete
 
@@ -61,7 +62,8 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
         except FailedError as failure:
             found = diagnosis(failure.seen)
             once_more = found.retry == "less memory" and not less_memory and retries > 0
-            if not once_more and (found.retry != "again" or number > retries):
+            again = found.retry == "again" and number <= retries and failure.kind is not TimedOutError
+            if not (once_more or again):
                 raise failure.kind(f"{spec.options['image']}: {explanation(failure.seen)}") from None
             pause = PAUSE_SECONDS * number * number
             listener.note(f"{found.cause}; attempt {number + 1} in {pause} s")

@@ -101,6 +101,7 @@ class Pods:
                 self.namespace,
                 label_selector=label,
                 watch=True,
+                resource_version="0",  # at once from the server's memory, instead of asking its store first
                 timeout_seconds=max(1, round(seconds)),
                 _preload_content=False,
                 _request_timeout=(TIMEOUT_SECONDS, seconds + TIMEOUT_SECONDS),
@@ -111,6 +112,12 @@ class Pods:
                     if event["type"] == "ERROR":
                         return
                     yield None if event["type"] == "DELETED" else event["object"]
+
+    def there(self, label: str) -> bool:
+        """Return whether there is a pod that a label selector finds."""
+        with self._asking("list pods"):
+            found = _data(self._core.list_namespaced_pod(self.namespace, label_selector=label, **_raw()))
+        return bool(found["items"])
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return what the cluster tells of an object, oldest first."""

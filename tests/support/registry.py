@@ -36,6 +36,16 @@ class Registry:
         config: dict[str, Any] = json.loads(self._get(f"{repository}/blobs/{manifest['config']['digest']}"))
         return config
 
+    def members(self, repository: str, reference: str) -> dict[str, tarfile.TarInfo]:
+        """Return what the layers of an image hold, by path."""
+        _, manifest = self.manifest(repository, reference)
+        found = {}
+        for layer in manifest["layers"]:
+            blob = self._get(f"{repository}/blobs/{layer['digest']}")
+            with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
+                found.update({member.name.strip("/"): member for member in archive.getmembers()})
+        return found
+
     def files(self, repository: str, reference: str, base_layers: int = 0) -> dict[str, bytes]:
         """Return the regular files of an image by path, those of its first `base_layers` left out."""
         _, manifest = self.manifest(repository, reference)
