@@ -3,6 +3,7 @@ package pipeline
 import com.cloudbees.groovy.cps.CpsTransformer
 import com.cloudbees.groovy.cps.sandbox.Untrusted
 import java.lang.reflect.*
+import java.util.concurrent.ConcurrentHashMap
 import java.util.regex.Pattern
 import org.codehaus.groovy.ast.*
 import org.codehaus.groovy.ast.expr.CastExpression
@@ -31,16 +32,23 @@ class Sandbox extends GroovyInterceptor {
     private static final List<String> ARITHMETIC = ['plus', 'minus', 'multiply', 'div', 'compareTo', 'or', 'and', 'xor',
         'intdiv', 'mod', 'leftShift', 'rightShift', 'rightShiftUnsigned']
 
+    /** Calls that were allowed, by what decides that; to look them up each time would make tests ten times as long. */
+    private static final Set<List> PASSED = ConcurrentHashMap.newKeySet()
+
     Object onMethodCall(Invoker invoker, Object receiver, String name, Object... args) {
-        Method own = method(typesOf(receiver.getClass()), name, args)
-        List<Method> found = own ? [own] : gdk(receiver, name, args)
-        boolean operator = !own && receiver instanceof Number && name in ARITHMETIC
-        boolean step = isDynamic(receiver) && (!found || name == 'invokeMethod')
-        if (!step && !operator) { check(found, "method ${receiver.getClass().name} $name", args) }
+        List call = [receiver.getClass(), name, args*.getClass()]
+        if (!PASSED.contains(call)) {
+            checkMethod(receiver, name, args)
+            PASSED.add(call)
+        }
         return super.onMethodCall(invoker, receiver, name, args)
     }
     Object onStaticCall(Invoker invoker, Class type, String name, Object... args) {
-        check([method([type], name, args, true)], "staticMethod $type.name $name", args)
+        List call = [type, 'static', name, args*.getClass()]
+        if (!PASSED.contains(call)) {
+            check([method([type], name, args, true)], "staticMethod $type.name $name", args)
+            PASSED.add(call)
+        }
         return super.onStaticCall(invoker, type, name, args)
     }
     Object onNewInstance(Invoker invoker, Class type, Object... args) {
@@ -66,6 +74,14 @@ class Sandbox extends GroovyInterceptor {
     Object onGetArray(Invoker invoker, Object receiver, Object index) {
         if (index instanceof CharSequence) { checkProperty(receiver, index.toString()) }
         return super.onGetArray(invoker, receiver, index)
+    }
+
+    private static void checkMethod(Object receiver, String name, Object... args) {
+        Method own = method(typesOf(receiver.getClass()), name, args)
+        List<Method> found = own ? [own] : gdk(receiver, name, args)
+        boolean operator = !own && receiver instanceof Number && name in ARITHMETIC
+        boolean step = isDynamic(receiver) && (!found || name == 'invokeMethod')
+        if (!step && !operator) { check(found, "method ${receiver.getClass().name} $name", args) }
     }
 
     /** A property is a getter or setter, else a field; of a list it is that of each element. */
