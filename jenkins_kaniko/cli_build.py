@@ -148,7 +148,7 @@ def _opened(source: str, spec: Spec) -> Iterator[Context]:
     from jenkins_kaniko.contexts import opened
 
     dockerfile = spec.options.get("dockerfile", "Dockerfile")
-    with opened(source, dockerfile=dockerfile, stdin=sys.stdin.buffer) as context:
+    with opened(source, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=_say) as context:
         yield context
 
 
@@ -185,10 +185,11 @@ def _manifests(spec: Spec, context: Context) -> str:
 def _listener(verbose: bool) -> Listener:
     from jenkins_kaniko.attempt import Listener
 
-    def say(text: str) -> None:
-        click.echo(text, err=True)
+    return Listener(note=_say, detail=_say if verbose else lambda _text: None, line=_say)
 
-    return Listener(note=say, detail=say if verbose else lambda _text: None, line=say)
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _tell(result: Result, output: str, digest_file: Path | None) -> None:

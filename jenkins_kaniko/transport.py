@@ -20,7 +20,6 @@ FOLDER = "/jenkins-kaniko"
 ARCHIVE = "context.tar.gz"
 UNPACKED = f"{FOLDER}/context"
 CONTAINER = "context"
-PART = 1024 * 1024
 TRIES = 4
 TOLD_EVERY_SECONDS = 5.0
 
@@ -80,7 +79,7 @@ def stream(
     for left in reversed(range(TRIES)):
         progress = _Progress(estimate, tell)
         try:
-            printed = receiver.send(pod, CONTAINER, [shell, "-c", UNPACK], progress.through(_parts(tar())))
+            printed = receiver.send(pod, CONTAINER, [shell, "-c", UNPACK], progress.through(tar()))
             if printed.split()[:1] != [progress.digest.hexdigest().encode()]:
                 raise UnansweredError("what arrived is not what was sent")
             receiver.send(pod, CONTAINER, [shell, "-c", DONE], [])
@@ -98,18 +97,6 @@ def waiting(shell: str) -> list[str]:
     return [shell, "-c", WAIT]
 
 
-def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Join small chunks: each part costs a frame on its way."""
-    part = bytearray()
-    for chunk in chunks:
-        part += chunk
-        if len(part) >= PART:
-            yield bytes(part)
-            part.clear()
-    if part:
-        yield bytes(part)
-
-
 class _Progress:
     """How much was sent, how fast, and its digest."""
 
@@ -119,11 +106,11 @@ class _Progress:
         self._sent = 0
         self._start = self._told = time.monotonic()
 
-    def through(self, parts: Iterable[bytes]) -> Iterator[bytes]:
-        for part in parts:
-            self.digest.update(part)
-            yield part
-            self._sent += len(part)
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.digest.update(chunk)
+            yield chunk
+            self._sent += len(chunk)
             if time.monotonic() - self._told >= TOLD_EVERY_SECONDS:
                 self._told = time.monotonic()
                 self._tell(f"sending the build context: {self}{self._remaining()}")

@@ -1,0 +1,136 @@
+"""A cluster for builds that answers what a test tells it to, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jenkins_kaniko.attempt import Listener
+from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.contexts import Context, Facts
+from jenkins_kaniko.contexts_stream import FILE, Entry
+from jenkins_kaniko.errors import JenkinsKanikoError
+
+DIGEST = "sha256:" + "0" * 64
+IMAGE = "registry.example.com/team/app:1"
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "app-x1"}, "status": {"phase": "Pending", **status}}
+
+
+def state(container: str, **state: Any) -> dict[str, Any]:
+    """Return a pod with one container in a state such as waiting={"reason": …}."""
+    kind = "initContainerStatuses" if container == "context" else "containerStatuses"
+    return pod(**{kind: [{"name": container, "state": state}]})
+
+
+RUNNING = state("kaniko", running={})
+
+
+def ended(exit_code: int = 0, message: str = DIGEST, reason: str = "Completed") -> dict[str, Any]:
+    return state("kaniko", terminated={"exitCode": exit_code, "message": message, "reason": reason})
+
+
+Answer = Mapping[str, Any] | None | Exception
+
+
+@dataclass
+class FakeCluster:
+    """Each request for a watch or a log takes the next of `watches` and `logs`, the last one again and again.
+
+    Attributes:
+        watches: pods, None for a deleted one; an exception ends the request.
+        logs: lines with their times.
+        creating: raised by making a Job; a stop from outside comes when it is made already.
+        made: the manifests of what was made.
+        deleted: names of Jobs.
+        sent: what each command in the pod was fed.
+        cut: how many of them lose their connection.
+    """
+
+    watches: list[Sequence[Answer]]
+    logs: list[Sequence[bytes | Exception]] = field(default_factory=lambda: [[]])
+    told: list[dict[str, Any]] = field(default_factory=list)
+    creating: BaseException | None = None
+    deleting: list[Exception] = field(default_factory=list)
+    there_is_one: bool = True
+    cut: list[Exception] = field(default_factory=list)
+    namespace: str = "builds"
+    made: list[Mapping[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+
+    def create_job(self, manifest: Mapping[str, Any]) -> str:
+        if isinstance(self.creating, JenkinsKanikoError):
+            raise self.creating
+        self.made.append(manifest)
+        if self.creating:
+            raise self.creating
+        return f"uid-of-{manifest['metadata']['name']}"
+
+    def create_config_map(self, manifest: Mapping[str, Any]) -> None:
+        self.made.append(manifest)
+
+    def jobs(self, label: str) -> list[dict[str, Any]]:
+        found = [dict(one) for one in self.made if one["kind"] == "Job"]
+        return [{**one, "metadata": {**one["metadata"], "uid": "found"}} for one in found]
+
+    def delete_job(self, name: str, uid: str) -> None:
+        if self.deleting:
+            raise self.deleting.pop(0)
+        self.deleted.append(name)
+
+    def watch(self, label: str, seconds: float) -> Iterator[Mapping[str, Any] | None]:
+        for answer in self._next(self.watches):
+            if isinstance(answer, Exception):
+                raise answer
+            yield answer
+
+    def there(self, label: str) -> bool:
+        return self.there_is_one
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return self.told
+
+    def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
+        for line in self._next(self.logs):
+            if isinstance(line, Exception):
+                raise line
+            yield line
+
+    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
+        content = b"".join(chunks)
+        if self.cut:
+            raise self.cut.pop(0)
+        self.sent.append(content)
+        return hashlib.sha256(content).hexdigest().encode() + b"  -\n"
+
+    @staticmethod
+    def _next(answers: list[Sequence[Any]]) -> Sequence[Any]:
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@dataclass
+class Told:
+    """What a listener was told."""
+
+    notes: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def listener(self) -> Listener:
+        return Listener(self.notes.append, lambda _text: None, self.lines.append)
+
+
+def spec(**changes: Any) -> Spec:
+    given: dict[str, Any] = {"options": {"image": IMAGE}, "name": "app", "client": "me@here", "token": "abc", **changes}
+    return Spec(**given)
+
+
+def context(content: bytes = b"", dockerfile: str = "FROM scratch\nRUN exit 3\n") -> Context:
+    file = Entry("data", FILE, 0o644, 0, len(content), content=lambda: [content])
+    facts = Facts("directory", commit="c0ffee", dockerfile_text=dockerfile)
+    return Context(facts, lambda _tell: iter([file]), lambda _text: None)

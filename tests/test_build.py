@@ -1,0 +1,266 @@
+"""What becomes of a build whatever the cluster does; the cluster is a fake, and time does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from jenkins_kaniko import errors, jobs, transport
+from jenkins_kaniko.build import Result, build
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
+from tests.support.fake_cluster import (
+    DIGEST,
+    IMAGE,
+    RUNNING,
+    Answer,
+    FakeCluster,
+    Told,
+    context,
+    ended,
+    pod,
+    spec,
+    state,
+)
+
+LOST = UnansweredError("the cluster cannot be reached: gone")
+UNAVAILABLE = b"error pushing image: failed to push: unexpected status code 503 Service Unavailable"
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Time that passes only while somebody sleeps; the list holds what it is."""
+    now = [1000.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", sleep)
+    return now
+
+
+def log(*texts: bytes) -> list[bytes]:
+    return [b"2026-11-21T20:54:25.%09dZ %s" % (number, text) for number, text in enumerate(texts)]
+
+
+def failure(cluster: FakeCluster, told: Told | None = None, **changes: Any) -> JenkinsKanikoError:
+    with pytest.raises(JenkinsKanikoError) as caught:
+        build(spec(**changes), context(), cluster, (told or Told()).listener)
+    return caught.value
+
+
+def test_a_build_that_ends_well_gives_its_image_and_leaves_nothing() -> None:
+    lines = log(
+        b"\x1b[36mINFO\x1b[0m[0000] Using caching version of cmd: RUN one  ",
+        b"INFO[0001] No cached layer found for cmd RUN two",
+        b"INFO[0001] No cached layer found for cmd RUN three",
+    )
+    cluster, told = FakeCluster([[pod(), RUNNING], [ended()]], [lines[:2], lines]), Told()
+    options = {"image": IMAGE, "tags": ["2", "latest"]}
+    assert build(spec(options=options), context(), cluster, told.listener) == Result(
+        image="registry.example.com/team/app",
+        tags=["1", "2", "latest"],
+        digest=DIGEST,
+        engine="kaniko",
+        seconds=0,
+        cache_hits=1,
+        cache_misses=2,
+        first_miss="RUN two",
+        commit="c0ffee",
+    )
+    assert told.lines[0] == "INFO[0000] Using caching version of cmd: RUN one"
+    assert len(told.lines) == 3
+    job, config_map = cluster.made
+    assert config_map["metadata"]["ownerReferences"][0]["uid"] == "uid-of-app"
+    assert job["spec"]["template"]["spec"]["volumes"][0]["configMap"] == {"name": config_map["metadata"]["name"]}
+    assert (cluster.deleted, told.notes) == (["app"], [])
+
+
+def test_a_digest_counts_only_after_a_good_end() -> None:
+    cluster, told = (
+        FakeCluster(
+            [[ended(3)]],
+            [log(b"INFO[0000] RUN exit 3", b"error building image: waiting for process to exit: exit status 3")],
+        ),
+        Told(),
+    )
+    error = failure(cluster, told)
+    assert error.exit_code == errors.BUILD_FAILED
+    assert str(error).startswith(f"{IMAGE}: build failed (exit code 3)\n  at Dockerfile:2: RUN exit 3\n  cause: ")
+    assert (cluster.deleted, told.notes) == (["app"], [])
+
+
+def test_a_builder_that_tells_no_digest_did_not_push() -> None:
+    error = failure(FakeCluster([[ended(0, "")]]))
+    assert (error.exit_code, "told no digest" in str(error)) == (errors.FAILED, True)
+
+
+def test_what_can_pass_is_tried_again_in_a_new_job(clock: list[float]) -> None:
+    cluster, told = FakeCluster([[ended(1)], [ended(1)], [ended()]], [log(UNAVAILABLE)]), Told()
+    build(spec(), context(), cluster, told.listener)
+    assert cluster.deleted == ["app", "app-2", "app-3"]
+    cause = "the registry, or a proxy before it, has a failure: 503 Service Unavailable"
+    assert told.notes == [f"{cause}; attempt 2 in 5 s", f"{cause}; attempt 3 in 20 s"]
+    assert clock[0] == 1025
+
+
+def test_it_is_not_tried_for_ever() -> None:
+    cluster = FakeCluster([[ended(1)]], [log(UNAVAILABLE)])
+    assert failure(cluster, options={"image": IMAGE, "retries": 1}).exit_code == errors.BUILD_FAILED
+    assert cluster.deleted == ["app", "app-2"]
+
+
+def test_a_builder_without_memory_gets_one_more_chance_with_less_in_use() -> None:
+    cluster = FakeCluster([[ended(137, "", "OOMKilled")]])
+    assert failure(cluster).exit_code == errors.FAILED
+    first, _, second, _ = cluster.made
+    extra = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in (first, second)]
+    assert set(extra[1]) - set(extra[0]) == {"--compressed-caching=false"}
+    assert cluster.deleted == ["app", "app-2"]
+
+
+def test_an_evicted_pod_is_replaced() -> None:
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+    cluster, told = FakeCluster([[RUNNING], [evicted], [ended()]]), Told()
+    assert build(spec(), context(), cluster, told.listener).digest == DIGEST
+    assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
+
+
+@pytest.mark.parametrize("watches", [[[RUNNING, None]], [[RUNNING], [None]], [[RUNNING], []]])
+def test_a_deleted_pod_ends_the_build(watches: list[Sequence[Answer]]) -> None:
+    cluster = FakeCluster(watches, there_is_one=False)
+    error = failure(cluster)
+    assert (error.exit_code, str(error).splitlines()[0]) == (errors.FAILED, f"{IMAGE}: the pod was deleted")
+    assert cluster.deleted == ["app"]
+
+
+def test_an_api_server_may_be_away_for_a_while() -> None:
+    lines = log(b"one", b"two", b"three")
+    watches: list[Sequence[Answer]] = [[LOST], [pod(), LOST], [LOST], [RUNNING], [LOST], [RUNNING], [ended()]]
+    logs: list[Sequence[bytes | Exception]] = [[*lines[:1], LOST], [LOST], [*lines[:2]], lines]
+    told = Told()
+    assert build(spec(), context(), FakeCluster(watches, logs), told.listener).digest == DIGEST
+    assert (told.lines, told.notes) == (["one", "two", "three"], [])
+
+
+def test_an_api_server_that_stays_away_ends_the_build(clock: list[float]) -> None:
+    cluster = FakeCluster([[RUNNING], [LOST]], deleting=[LOST] * 1000)
+    told = Told()
+    assert type(failure(cluster, told)) is UnansweredError
+    assert told.notes == [f"job app is left until an hour after its end: {LOST}"]
+    assert clock[0] < 1000 + 3 * jobs.PATIENCE_SECONDS
+
+
+def test_a_job_is_removed_once_the_api_server_is_back() -> None:
+    cluster = FakeCluster([[ended()]], deleting=[LOST, LOST])
+    build(spec(), context(), cluster, Told().listener)
+    assert cluster.deleted == ["app"]
+
+
+def test_a_build_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    class Slow(FakeCluster):
+        def there(self, label: str) -> bool:
+            clock[0] += 60
+            return True
+
+    cluster = Slow([[RUNNING], []])
+    error = failure(cluster, timeout=150)
+    assert (error.exit_code, str(error).splitlines()[0]) == (
+        errors.TIMED_OUT, f"{IMAGE}: timed out after 2.5 minutes",
+    )  # fmt: skip
+    assert cluster.deleted == ["app"]
+
+
+def waiting(reason: str, message: str = "why") -> dict[str, Any]:
+    return state("kaniko", waiting={"reason": reason, "message": message})
+
+
+@pytest.mark.parametrize(
+    ("watches", "events", "why"),
+    [
+        ([[waiting("InvalidImageName")]], [], "InvalidImageName: why"),
+        ([[waiting("ErrImagePull"), waiting("ImagePullBackOff"), waiting("ErrImagePull")]], [], "ErrImagePull: why"),
+        ([[pod()]], ['MountVolume.SetUp failed for volume "docker-config" : secret "x" not found'], "MountVolume"),
+        ([[]], ['Error creating: pods "app-1" is forbidden: violates PodSecurity "restricted:latest": x'], "pods "),
+        ([[state("context", terminated={"exitCode": 128, "reason": "StartError", "message": "no shell"})]], [],
+         "StartError: no shell"),
+    ],
+    ids=["image name", "pulled twice", "no secret", "admission", "no shell"],
+)  # fmt: skip
+def test_waiting_in_vain_ends_at_once(watches: list[Sequence[Answer]], events: list[str], why: str) -> None:
+    told = [{"message": text, "type": "Warning", "reason": "Failed"} for text in events]
+    cluster = FakeCluster(watches, told=told)
+    error = failure(cluster)
+    assert (error.exit_code, str(error).startswith(f"{IMAGE}: {why}")) == (errors.FAILED, True)
+    assert cluster.deleted == ["app"]
+
+
+def test_what_can_pass_is_waited_for_and_told_once() -> None:
+    own = 'MountVolume.SetUp failed for volume "context" : configmap "app-abc" not found'
+    quota = 'Error creating: pods "app-1" is forbidden: exceeded quota: builds'
+    events = [{"message": text, "type": "Warning", "reason": "Failed"} for text in (own, quota)]
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    unschedulable = pod(conditions=[condition])
+    watches: list[Sequence[Answer]] = [[], [], [unschedulable], [unschedulable], [waiting("ErrImagePull")], [ended()]]
+    told = Told()
+    build(spec(), context(), FakeCluster(watches, told=events), told.listener)
+    assert told.notes == [
+        f"waiting: Failed: {quota}",
+        "waiting: Unschedulable: 0/1 nodes",
+        "waiting: ErrImagePull: why",
+    ]
+
+
+def test_a_pod_that_does_not_start_in_time_ends_the_build(clock: list[float]) -> None:
+    class Slow(FakeCluster):
+        def events(self, name: str) -> list[dict[str, Any]]:
+            clock[0] += 3
+            return [{"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: builds"}]
+
+    cluster = Slow([[]])
+    error = failure(cluster, pending_timeout=10)
+    assert error.exit_code == errors.TIMED_OUT
+    assert str(error).startswith(f"{IMAGE}: the pod did not start in 10 s: FailedCreate: exceeded quota: builds\n")
+    assert cluster.deleted == ["app"]
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143)])
+def test_a_job_is_removed_where_its_creation_is_interrupted(stop: BaseException) -> None:
+    cluster = FakeCluster([[]], creating=stop)
+    with pytest.raises(type(stop)):
+        build(spec(keep=True), context(), cluster, Told().listener)
+    assert cluster.deleted == ["app"]
+
+
+def test_a_job_of_somebody_else_stays() -> None:
+    cluster = FakeCluster([[]], creating=errors.RefusedError("there already"))
+    cluster.made.append({"kind": "Job", "metadata": {"annotations": {"jenkins-kaniko/client": "you@there x"}}})
+    assert type(failure(cluster)) is errors.RefusedError
+    assert cluster.deleted == []
+
+
+def test_a_namespace_that_does_not_take_the_job_is_explained() -> None:
+    cluster = FakeCluster([[]], creating=errors.DeniedError('jobs "app" is forbidden: exceeded quota: builds'))
+    error = failure(cluster)
+    assert (error.exit_code, "a rule of the namespace refuses the pod" in str(error)) == (errors.FAILED, True)
+
+
+def test_a_kept_job_stays_after_its_end() -> None:
+    cluster = FakeCluster([[ended()]])
+    build(spec(keep=True), context(), cluster, Told().listener)
+    assert cluster.deleted == []
+
+
+def test_a_large_context_is_sent_into_the_waiting_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    waits = state("context", running={})
+    cluster, told = FakeCluster([[pod(), waits, waits, ended()]], cut=[LOST]), Told()
+    build(spec(), context(b"content"), cluster, told.listener)
+    (job,) = cluster.made
+    assert job["spec"]["template"]["spec"]["volumes"][0]["emptyDir"] == {}
+    assert "--context=dir:///jenkins-kaniko/context" in job["spec"]["template"]["spec"]["containers"][0]["args"]
+    tar, done = cluster.sent
+    assert (b"content" in tar, done) == (True, b"")
+    assert told.notes[0] == f"sending the build context: {LOST}; from its begin again"

@@ -1,0 +1,166 @@
+"""What `jenkins-kaniko build` takes and refuses, and what it would make, without a cluster."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from jenkins_kaniko import errors
+from jenkins_kaniko.cli_build import build
+
+IMAGE = "registry.example.com/team/app"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("KUBE_NAMESPACE", "BUILD_TIMEOUT", "KANIKO_IMAGE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    return tmp_path
+
+
+def run(*arguments: str, **environment: str) -> Result:
+    return CliRunner().invoke(build, [".", "-t", f"{IMAGE}:1", *arguments], env=environment)
+
+
+def rendered(*arguments: str, **environment: str) -> list[dict[str, Any]]:
+    done = run("--render", *arguments, **environment)
+    assert done.exit_code == 0, done.output
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def test_what_would_be_made_can_be_seen() -> None:
+    config_map, job = rendered("--name", "mine")
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(config_map["binaryData"]["context.tar.gz"]))) as archive:
+        assert archive.getnames() == ["Dockerfile"]
+    labels = {"app.kubernetes.io/managed-by": "jenkins-kaniko", "jenkins-kaniko/build": "mine"}
+    assert (job["metadata"]["name"], job["metadata"]["labels"]) == ("mine", labels)
+    assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (0, 3600 + 600 + 60)
+    pod = job["spec"]["template"]["spec"]
+    assert (pod["restartPolicy"], pod["automountServiceAccountToken"], "initContainers" in pod) == (
+        "Never",
+        False,
+        False,
+    )
+    (builder,) = pod["containers"]
+    assert builder["command"] == ["/kaniko/executor"]
+    assert builder["args"] == [
+        "--context=tar:///jenkins-kaniko/context.tar.gz",
+        f"--destination={IMAGE}:1",
+        "--cache",
+        "--push-retry=2",
+        "--image-download-retry=2",
+        "--image-fs-extract-retry=2",
+        "--digest-file=/dev/termination-log",
+    ]
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes["context"]["configMap"] == {"name": config_map["metadata"]["name"]}
+    assert (volumes["docker-config"]["secret"]["secretName"], volumes["docker-config"]["secret"]["optional"]) == (
+        "docker-config", True,
+    )  # fmt: skip
+
+
+def test_every_option_reaches_the_pod(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "Dockerfile").write_text("FROM scratch\n")
+    _, job = rendered(
+        "-t", f"{IMAGE}:2", "-f", "sub/Dockerfile", "--target", "prod", "--build-arg", "A=b=c", "--build-arg", "WHO",
+        "--label", "l=1", "--annotation", "n=2", "--cache-repo", "r.example.com/cache", "--cache-ttl", "24h",
+        "--cache-copy-layers", "--platform", "linux/arm64", "--retries", "0", "--extra-arg=--single-snapshot",
+        "--env", "HTTP_PROXY=http://p", "--registry-secret", "account", "--ca-bundle", "ca:root.pem",
+        "--profile", "large", "--node-selector", "disk=ssd", "--toleration", "builds=only:NoSchedule",
+        "--toleration", "spot", "--timeout", "1h30m", "--pending-timeout", "90",
+        WHO="me",
+    )  # fmt: skip
+    pod = job["spec"]["template"]["spec"]
+    (builder,) = pod["containers"]
+    assert builder["args"] == [
+        "--context=tar:///jenkins-kaniko/context.tar.gz", "--dockerfile=sub/Dockerfile", "--target=prod",
+        "--custom-platform=linux/arm64", f"--destination={IMAGE}:1", f"--destination={IMAGE}:2", "--build-arg=A=b=c",
+        "--build-arg=WHO=me", "--label=l=1", "--annotation=n=2", "--cache", "--cache-repo=r.example.com/cache",
+        "--cache-ttl=24h", "--cache-copy-layers", "--digest-file=/dev/termination-log", "--single-snapshot",
+    ]  # fmt: skip
+    assert builder["env"] == [{"name": "HTTP_PROXY", "value": "http://p"}]
+    assert builder["resources"]["requests"]["cpu"] == "2"
+    assert {"name": "ca-bundle", "mountPath": "/kaniko/ssl/certs/ca.crt", "subPath": "root.pem", "readOnly": True} in (
+        builder["volumeMounts"]
+    )
+    assert pod["volumes"][1]["secret"]["optional"] is False
+    assert pod["nodeSelector"] == {"disk": "ssd"}
+    assert pod["tolerations"] == [
+        {"key": "builds", "operator": "Equal", "value": "only", "effect": "NoSchedule"},
+        {"key": "spot", "operator": "Exists"},
+    ]
+    assert job["spec"]["activeDeadlineSeconds"] == 5400 + 90 + 60
+
+
+def test_the_environment_of_older_scripts_is_honoured() -> None:
+    _, job = rendered("--no-cache", KANIKO_IMAGE="example.com/kaniko:1", BUILD_TIMEOUT="600")
+    (builder,) = job["spec"]["template"]["spec"]["containers"]
+    assert (builder["image"], "--cache" in builder["args"]) == ("example.com/kaniko:1", False)
+    assert job["spec"]["activeDeadlineSeconds"] == 600 + 600 + 60
+
+
+def test_a_large_context_waits_for_its_stream(folder: Path) -> None:
+    (folder / "random").write_bytes(os.urandom(1_000_000))
+    (job,) = rendered()
+    (waits,) = job["spec"]["template"]["spec"]["initContainers"]
+    assert waits["command"][:2] == ["/busybox/sh", "-c"]
+
+
+def test_names_are_new_and_fit() -> None:
+    names = {rendered("-t", f"{IMAGE}:1")[1]["metadata"]["name"] for _ in range(3)}
+    assert (len(names), {name[:10] for name in names}) == (3, {"build-app-"})
+    done = CliRunner().invoke(build, [".", "--render", "-t", f"example.com/{'a.b_' * 30}x"])
+    name = list(yaml.safe_load_all(done.stdout))[1]["metadata"]["name"]
+    assert (len(name) <= 52, name.startswith("build-a-b-a-b")) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-t", "other.example.com/app"], "another repository than registry.example.com/team/app"),
+        (["--name", "Mine"], "--name: 'Mine' is not a name"),
+        (["--label", "team"], "--label: 'team' has no value; write team=VALUE"),
+        (["--build-arg", "NOWHERE"], "--build-arg: NOWHERE has no value, and is not in the environment"),
+        (["--toleration", "a=b:Never"], "--toleration: 'a=b:Never' is not"),
+        (["--cache-ttl", "soon", "--env", "PATH=x"], "option env: 'PATH' is refused"),
+        (["--cache-ttl", "soon", "--env", "PATH=x"], "option cache.ttl: 'soon' is not a duration"),
+        (["--annotation", "a=b", "--image", "example.com/k:1"], "--annotation needs osscontainertools 1.25.3"),
+        (["--extra-arg=--cleanup"], "--cleanup is set by the step itself"),
+        (["-f", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_used_is_named(arguments: list[str], says: str) -> None:
+    done = run("--render", *arguments)
+    assert isinstance(done.exception, errors.WrongInputError)
+    assert says in str(done.exception)
+
+
+@pytest.mark.parametrize("text", ["soon", "10x", "0", "-1", "1m2"])
+def test_a_duration_that_is_none_is_refused(text: str) -> None:
+    done = run("--render", f"--timeout={text}")
+    assert (done.exit_code, "--timeout" in done.output) == (2, True)
+
+
+def test_a_mistake_is_data_too() -> None:
+    done = run("-o", "json", "-f", "nowhere")
+    assert json.loads(done.stdout)["error"]["exitCode"] == errors.WRONG_INPUT
+
+
+def test_nothing_heavy_is_imported_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "kubernetes"]:
+        monkeypatch.delitem(sys.modules, name)
+    rendered()
+    assert "kubernetes" not in sys.modules
