@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import kubernetes
 import kubernetes.stream
@@ -28,6 +29,8 @@ V5 = "v5.channel.k8s.io"
 STDIN, STDOUT, STDERR, OUTCOME = 0, 1, 2, 3
 OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 MESSAGE_LENGTH = 2000
+BROKEN = (websocket.WebSocketException, OSError)
+"""What a broken connection is told by."""
 
 
 class CutError(UnansweredError):
@@ -48,8 +51,8 @@ class Pods:
         """
         configure("the cluster")
         self.namespace = namespace or _own_namespace()
-        self._core: Any = kubernetes.client.CoreV1Api()
-        self._batch: Any = kubernetes.client.BatchV1Api()
+        self._configuration: Any = kubernetes.client.Configuration.get_default_copy()
+        self._http: urllib3.PoolManager = kubernetes.client.ApiClient(self._configuration).rest_client.pool_manager
 
     def create_job(self, manifest: Mapping[str, Any]) -> str:
         """Make a Job and return its uid.
@@ -60,33 +63,23 @@ class Pods:
             WrongInputError: there is no such namespace.
             UnreachableError: the cluster does not answer, or forbids it.
         """
-        name = manifest["metadata"]["name"]
-        with self._asking("create jobs", 403, 404, 409, 422), _denials(f"job {self.namespace}/{name}"):
-            made = _data(self._batch.create_namespaced_job(self.namespace, manifest, **_raw()))
+        made = self._create("jobs", manifest)
         uid: str = made["metadata"]["uid"]
         return uid
 
     def create_config_map(self, manifest: Mapping[str, Any]) -> None:
         """Make a ConfigMap. Raises as create_job does."""
-        name = manifest["metadata"]["name"]
-        with self._asking("create configmaps", 403, 404, 409, 422), _denials(f"configmap {self.namespace}/{name}"):
-            _data(self._core.create_namespaced_config_map(self.namespace, manifest, **_raw()))
+        self._create("configmaps", manifest)
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
         """Return the Jobs that a label selector finds."""
-        with self._asking("list jobs"):
-            found = _data(self._batch.list_namespaced_job(self.namespace, label_selector=label, **_raw()))
-        items: list[dict[str, Any]] = found["items"]
-        return items
+        return self._list("jobs", labelSelector=label)
 
     def delete_job(self, name: str, uid: str) -> None:
         """Delete a Job and, behind it, all that it owns; one that is gone already is no error."""
         body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        try:
-            with self._asking("delete jobs", 404, 409):
-                _data(self._batch.delete_namespaced_job(name, self.namespace, body=body, **_raw()))
-        except kubernetes.client.ApiException:
-            return
+        with suppress(kubernetes.client.ApiException), self._asking("delete jobs", 404, 409):
+            self._request("DELETE", f"jobs/{name}", body=body).read()
 
     def watch(self, label: str, seconds: float) -> Iterator[dict[str, Any] | None]:
         """Yield the pods that a label selector finds as they are and as they change; None where one was deleted.
@@ -96,37 +89,28 @@ class Pods:
         Raises:
             UnreachableError: the cluster does not answer, or forbids it.
         """
-        with self._asking("watch pods"):
-            answer = self._core.list_namespaced_pod(
-                self.namespace,
-                label_selector=label,
-                watch=True,
-                resource_version="0",  # at once from the server's memory, instead of asking its store first
-                timeout_seconds=max(1, round(seconds)),
-                _preload_content=False,
-                _request_timeout=(TIMEOUT_SECONDS, seconds + TIMEOUT_SECONDS),
-            )
-            with closing(answer):
-                for line in answer:
-                    event = json.loads(line)
-                    if event["type"] == "ERROR":
-                        return
-                    yield None if event["type"] == "DELETED" else event["object"]
+        query = {
+            "labelSelector": label,
+            "watch": "true",
+            "timeoutSeconds": f"{max(1, round(seconds))}",
+            "resourceVersion": "0",  # at once from the server's memory, instead of asking its store first
+        }
+        quiet = seconds + TIMEOUT_SECONDS
+        with self._asking("watch pods"), closing(self._request("GET", "pods", query, quiet=quiet)) as answer:
+            for line in answer:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return
+                yield None if event["type"] == "DELETED" else event["object"]
 
     def there(self, label: str) -> bool:
         """Return whether there is a pod that a label selector finds."""
-        with self._asking("list pods"):
-            found = _data(self._core.list_namespaced_pod(self.namespace, label_selector=label, **_raw()))
-        return bool(found["items"])
+        return bool(self._list("pods", labelSelector=label))
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return what the cluster tells of an object, oldest first."""
-        with self._asking("list events"):
-            found = _data(
-                self._core.list_namespaced_event(self.namespace, field_selector=f"involvedObject.name={name}", **_raw())
-            )
-        items: list[dict[str, Any]] = found["items"]
-        return sorted(items, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+        found = self._list("events", fieldSelector=f"involvedObject.name={name}")
+        return sorted(found, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
 
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
         """Yield the lines of a container's log, each with the time it was written at.
@@ -140,19 +124,11 @@ class Pods:
             UnansweredError: the connection broke, or nothing came for too long.
             UnreachableError: the cluster forbids it.
         """
-        options = {"since_seconds": since} if since else {}
+        query = {"container": container, "timestamps": "true", "follow": str(follow).lower()}
+        query |= {"sinceSeconds": str(since)} if since else {}
         with self._asking("get pods/log", 400, 404):
             try:
-                answer = self._core.read_namespaced_pod_log(
-                    pod,
-                    self.namespace,
-                    container=container,
-                    timestamps=True,
-                    follow=follow,
-                    _preload_content=False,
-                    _request_timeout=(TIMEOUT_SECONDS, quiet),
-                    **options,
-                )
+                answer = self._request("GET", f"pods/{pod}/log", query, quiet=quiet)
             except kubernetes.client.ApiException as error:  # the container, or its whole pod, is not there
                 raise UnansweredError(f"log of pod {self.namespace}/{pod}: {_message(error)}") from None
             with closing(answer):
@@ -168,8 +144,9 @@ class Pods:
         """
         where = f"pod {self.namespace}/{pod}"
         try:
+            execute = kubernetes.client.CoreV1Api().connect_get_namespaced_pod_exec
             run: Any = kubernetes.stream.stream(
-                self._core.connect_get_namespaced_pod_exec, pod, self.namespace, container=container, command=command,
+                execute, pod, self.namespace, container=container, command=command,
                 stdin=True, stdout=True, stderr=True, tty=False, binary=True, _preload_content=False,
             )  # fmt: skip
         except kubernetes.client.ApiException as error:  # its status is always 0
@@ -179,10 +156,52 @@ class Pods:
                 ) from None
             raise CutError(f"{where}: {error.reason}") from None
         try:
-            with closing(run):
-                return _fed(where, run, chunks)
-        except (websocket.WebSocketException, OSError) as error:
-            raise CutError(f"{where}: the connection broke: {error}") from None
+            return _fed(where, run, chunks)
+        finally:
+            with suppress(*BROKEN):  # it is closed already where it broke
+                run.close()
+
+    def _create(self, kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        where = f"{manifest['kind'].lower()} {self.namespace}/{manifest['metadata']['name']}"
+        with self._asking(f"create {kind}", 403, 404, 409, 422), _denials(where):
+            made: dict[str, Any] = json.loads(self._request("POST", kind, body=manifest).data)
+        return made
+
+    def _list(self, kind: str, **query: str) -> list[dict[str, Any]]:
+        with self._asking(f"list {kind}"):
+            items: list[dict[str, Any]] = json.loads(self._request("GET", kind, query).data)["items"]
+        return items
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        quiet: float = TIMEOUT_SECONDS,
+    ) -> urllib3.BaseHTTPResponse:
+        """Ask by HTTP: the client's classes for a hundred kinds of objects would take longer to import than a build.
+
+        Args:
+            path: below the namespace.
+            quiet: how many seconds may pass without anything.
+
+        Raises:
+            kubernetes.client.ApiException: the cluster answers that it does not.
+            urllib3.exceptions.HTTPError: it does not answer.
+        """
+        group = "apis/batch/v1" if path.startswith("jobs") else "api/v1"
+        url = f"{self._configuration.host}/{group}/namespaces/{self.namespace}/{path}?{urlencode(query or {})}"
+        headers = {one["key"]: one["value"] for one in self._configuration.auth_settings().values()}
+        options: dict[str, Any] = {"timeout": urllib3.Timeout(connect=TIMEOUT_SECONDS, read=quiet)}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            options["body"] = json.dumps(body).encode()
+        answer = self._http.request(method, url, headers=headers, preload_content=False, **options)
+        if answer.status >= 400:
+            said = answer.data.decode("utf-8", "replace")
+            raise kubernetes.client.ApiException(status=answer.status, reason=answer.reason, body=said)
+        return answer
 
     def _asking(self, right: str, *expected: int) -> Any:
         return translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected)
@@ -192,30 +211,35 @@ def _fed(where: str, run: Any, chunks: Iterable[bytes]) -> bytes:
     if run.subprotocol != V5:
         raise JenkinsKanikoError(f"{where}: sending a build context needs Kubernetes 1.30 or later")
     run.sock.settimeout(TIMEOUT_SECONDS)
-    for chunk in chunks:
-        run.write_channel(STDIN, chunk)
-        if run.peek_channel(OUTCOME) or not run.is_open():
-            break
-    else:
-        run.close_channel(STDIN)
-    run.run_forever()
-    printed, said, outcome = (run.read_channel(channel) for channel in (STDOUT, STDERR, OUTCOME))
+    broken = ""
+    try:
+        for chunk in chunks:
+            run.write_channel(STDIN, chunk)
+            if run.peek_channel(OUTCOME) or not run.is_open():
+                break
+        else:
+            run.close_channel(STDIN)
+        run.run_forever()
+    except BROKEN as error:
+        broken = f": {error}"
+    printed, said, outcome = (_received(run, channel) for channel in (STDOUT, STDERR, OUTCOME))
     if not outcome:
-        raise CutError(f"{where}: the connection broke")
-    if json.loads(outcome)["status"] != "Success":
-        text = said.decode("utf-8", "replace").strip() or json.loads(outcome).get("message", "")
+        raise CutError(f"{where}: the connection broke{broken}")
+    status = json.loads(outcome)
+    if status.get("reason") == "NonZeroExitCode":
+        text = said.decode("utf-8", "replace").strip() or status["message"]
         raise JenkinsKanikoError(f"{where}: {text[:MESSAGE_LENGTH]}")
-    result: bytes = printed
-    return result
+    if status["status"] != "Success":  # the command did not even run
+        raise CutError(f"{where}: {status.get('message', '')[:MESSAGE_LENGTH]}")
+    return printed
 
 
-def _raw() -> dict[str, Any]:
-    return {"_preload_content": False, "_request_timeout": TIMEOUT_SECONDS}
-
-
-def _data(answer: urllib3.HTTPResponse) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(answer.data)
-    return data
+def _received(run: Any, channel: int) -> bytes:
+    """Return what came, also where the command ended before it took all it was fed, and broke the connection so."""
+    with suppress(*BROKEN):
+        received: bytes = run.read_channel(channel)
+        return received
+    return b""
 
 
 @contextmanager

@@ -303,7 +303,7 @@ def test_cut_connections_lose_and_repeat_no_line(builds: Builds, image: str, tmp
     with CuttingProxy(server.removeprefix("https://"), seconds=5, sent=[700_000, 700_000]) as proxy:
         write_kubeconfig(builds, tmp_path / "kubeconfig", f"https://{proxy.address}")
         done = subprocess.run(
-            builds.command(str(context), "-t", f"{image}:cut"),
+            builds.command(str(context), "-t", f"{image}:cut", "--no-cache"),
             env=builds.environment(KUBECONFIG=str(tmp_path / "kubeconfig")),
             capture_output=True,
             text=True,
