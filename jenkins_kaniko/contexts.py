@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
-from jenkins_kaniko import contexts_directory
-from jenkins_kaniko.contexts_stream import Context, Facts, Tell
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko import contexts_archive, contexts_directory, contexts_download, contexts_git
+from jenkins_kaniko.contexts_stream import CHUNK_BYTES, Context, Facts, Tell
+from jenkins_kaniko.errors import JenkinsKanikoError, WrongInputError
 
 __all__ = ["Context", "Facts", "opened"]
 
 FORMS = (
-    "a folder, a tar or zip file, - (one of these on stdin), https://…, s3://BUCKET/KEY, or the URL of a git repository"
+    "a folder, a tar or zip file, - (one of these on stdin), https://…, s3://BUCKET/KEY or the URL of a git repository"
 )
 
 
@@ -45,15 +48,54 @@ def opened(
         UnreachableError: a server does not answer, or does not let us in.
         JenkinsKanikoError: fetching it failed.
     """
-    with _opened(source, subfolder, dockerfile, tell) as context:
+    with _opened(source, subfolder, dockerfile, stdin, tell) as context:
         yield context
 
 
+def _opened(
+    source: str, subfolder: str | None, dockerfile: str, stdin: BinaryIO | None, tell: Tell
+) -> AbstractContextManager[Context]:
+    if contexts_git.is_git(source):
+        return contexts_git.opened(source, subfolder, dockerfile, tell)
+    if source == "-":
+        return _from_stdin(stdin or sys.stdin.buffer, subfolder, dockerfile, tell)
+    if source.startswith(("https://", "s3://")):
+        return _from_url(source, subfolder, dockerfile, tell)
+    if Path(source).is_dir():
+        return nullcontext(contexts_directory.context(Path(source), subfolder, dockerfile, tell))
+    if Path(source).is_file():
+        return _from_file(source, subfolder, dockerfile, tell)
+    if source.startswith("http://"):
+        raise WrongInputError(f"{source}: what comes without encryption can be changed on its way; use https://")
+    raise WrongInputError(f"{source}: there is no such file or folder; allowed: {FORMS}")
+
+
 @contextmanager
-def _opened(source: str, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
-    root = contexts_directory.folder(Path(source), subfolder)
-    if not root.is_dir():
-        raise WrongInputError(f"{source}: there is no such file or folder; allowed: {FORMS}")
-    text = contexts_directory.dockerfile_text(root, dockerfile)
-    facts = Facts("directory", dockerfile_text=text)
-    yield Context(facts, lambda tell: contexts_directory.entries(root, dockerfile, tell), tell)
+def _from_file(source: str, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
+    try:
+        file = Path(source).open("rb")  # noqa: SIM115  # closed below, where errors are those of whoever uses it
+    except OSError as error:
+        raise WrongInputError(f"{source}: cannot be read: {error.strerror}") from None
+    with file:
+        yield contexts_archive.context(file, source, Facts("archive"), subfolder, dockerfile, tell)
+
+
+@contextmanager
+def _from_stdin(stdin: BinaryIO, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
+    """Keep what comes: an archive is read more than once, and a cut transfer begins anew."""
+    if stdin.isatty():
+        raise WrongInputError("stdin is a terminal; pipe a tar or zip file into it")
+    with tempfile.TemporaryFile() as file:
+        try:
+            shutil.copyfileobj(stdin, file, CHUNK_BYTES)
+        except OSError as error:
+            raise JenkinsKanikoError(f"stdin cannot be kept in {tempfile.gettempdir()}: {error.strerror}") from None
+        yield contexts_archive.context(file, "stdin", Facts("stdin"), subfolder, dockerfile, tell)
+
+
+@contextmanager
+def _from_url(source: str, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
+    name = contexts_download.shown(source)
+    facts = Facts("s3" if source.startswith("s3:") else "url", source=name)
+    with contexts_download.downloaded(source, tell) as file:
+        yield contexts_archive.context(file, name, facts, subfolder, dockerfile, tell)

@@ -11,12 +11,21 @@ from pathlib import Path
 from typing import NoReturn
 
 from jenkins_kaniko import dockerignore
-from jenkins_kaniko.contexts_stream import CHUNK_BYTES, FILE, FOLDER, SYMLINK, Entry, Tell
+from jenkins_kaniko.contexts_stream import (
+    CHUNK_BYTES,
+    FILE,
+    FOLDER,
+    SYMLINK,
+    Context,
+    Entry,
+    Facts,
+    Tell,
+    no_dockerfile,
+)
 from jenkins_kaniko.dockerignore import Rules
 from jenkins_kaniko.errors import WrongInputError
 
 IGNORE_FILE = ".dockerignore"
-SHOWN_DOCKERFILES = 5
 
 
 @dataclass
@@ -28,6 +37,13 @@ class _Place:
     rule: int
     above: _Place | None
     sent: bool = False
+
+
+def context(top: Path, subfolder: str | None, dockerfile: str, tell: Tell) -> Context:
+    """Return a folder, or one below it, as context; errors as those of `folder` and `dockerfile_text`."""
+    root = folder(top, subfolder)
+    facts = Facts("directory", dockerfile_text=dockerfile_text(root, dockerfile))
+    return Context(facts, partial(entries, root, dockerfile), tell)
 
 
 def folder(top: Path, subfolder: str | None) -> Path:
@@ -57,13 +73,6 @@ def dockerfile_text(root: Path, dockerfile: str) -> str:
         raise no_dockerfile(str(root), dockerfile, (found.name for found in root.iterdir())) from None
     except OSError as error:
         _refuse(path, error)
-
-
-def no_dockerfile(source: str, dockerfile: str, names: Iterable[str]) -> WrongInputError:
-    """Return the error of a context without the Dockerfile, with those that may be meant."""
-    near = sorted(name for name in names if "dockerfile" in name.lower())[:SHOWN_DOCKERFILES]
-    hint = f"; it holds {', '.join(near)}" if near else ""
-    return WrongInputError(f"{source}: there is no file '{dockerfile}' in the context{hint}; --file names it")
 
 
 def entries(

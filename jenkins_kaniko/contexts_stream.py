@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from jenkins_kaniko.errors import WrongInputError
+
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
@@ -22,6 +24,7 @@ OCTAL_SIZES = 1 << 33
 FIELDS = struct.Struct("100s 8s 8s 8s 12s 12s 8s 1s 100s 8s 247x")
 """name, mode, owner, group, size, time, checksum, kind, target, magic; owner names, device and prefix stay empty."""
 Tell = Callable[[str], None]
+SHOWN_DOCKERFILES = 5
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,16 @@ class Context:
         facts: about it.
         entries: yields its files, and tells what it leaves out; each call begins anew.
         tell: told what is left out when the context is streamed.
+        size: how many bytes of content there are, where that is known already.
     """
 
-    def __init__(self, facts: Facts, entries: Callable[[Tell], Iterator[Entry]], tell: Tell) -> None:
+    def __init__(
+        self, facts: Facts, entries: Callable[[Tell], Iterator[Entry]], tell: Tell, size: int | None = None
+    ) -> None:
         self.facts = facts
         self._entries = entries
         self._tell = tell
+        self._size = size
 
     def tar(self) -> Iterator[bytes]:
         """Yield the context as an uncompressed tar, in pieces of at most 1 MiB; again from the start on each call.
@@ -91,8 +98,17 @@ class Context:
 
     @property
     def estimate(self) -> int:
-        """How many bytes of content there are; counted anew, so ask once."""
-        return sum(entry.size for entry in self._entries(_nobody))
+        """How many bytes of content there are; counted when asked for."""
+        if self._size is None:
+            self._size = sum(entry.size for entry in self._entries(lambda _: None))
+        return self._size
+
+
+def no_dockerfile(source: str, dockerfile: str, names: Iterable[str]) -> WrongInputError:
+    """Return the error of a context without the Dockerfile, with those that may be meant."""
+    near = sorted(name for name in names if "dockerfile" in name.lower())[:SHOWN_DOCKERFILES]
+    hint = f"; it holds {', '.join(near)}" if near else ""
+    return WrongInputError(f"{source}: there is no file '{dockerfile}' in the context{hint}; --file names it")
 
 
 def _blocks(entries: Iterable[Entry]) -> Iterator[bytes]:
@@ -141,7 +157,3 @@ def _of_even_size(pieces: Iterable[bytes]) -> Iterator[bytes]:
             del buffer[:CHUNK_BYTES]
     if buffer:
         yield bytes(buffer)
-
-
-def _nobody(_: str) -> None:
-    """Tell nobody."""

@@ -1,0 +1,91 @@
+"""A tar or zip file as build context. It is never unpacked here: its entries are checked and sent on, one by one.
+
+An entry that would be written outside of the folder that it is unpacked in is refused by its name; so are links that
+leave it, because what unpacks in the pod may follow links that it has just made.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
+
+from jenkins_kaniko import archives
+from jenkins_kaniko.contexts_stream import FOLDER, HARD_LINK, SYMLINK, Context, Entry, Facts, Tell, no_dockerfile
+from jenkins_kaniko.errors import WrongInputError
+
+
+def context(file: BinaryIO, source: str, facts: Facts, subfolder: str | None, dockerfile: str, tell: Tell) -> Context:
+    """Return an archive as context, after a look at every entry.
+
+    Args:
+        file: can be read from any place, and stays open as long as the context is used.
+        source: for errors.
+        facts: to which the text of the Dockerfile is added.
+        subfolder: of the archive that is the context; None for all of it.
+        dockerfile: its path in the context.
+        tell: told what cannot be sent.
+
+    Raises:
+        WrongInputError: it is no archive, or a damaged one, or an entry may not be sent; or it lacks the Dockerfile.
+    """
+    read = partial(_entries, file, source, subfolder)
+    wanted, near, text, found, size = posixpath.normpath(dockerfile), [], None, False, 0
+    for entry in read(lambda _: None):
+        size += entry.size
+        if "dockerfile" in posixpath.basename(entry.name).lower():
+            near.append(entry.name)
+        if entry.name == wanted and entry.kind != FOLDER:
+            found = True
+            text = next(iter(entry.content()), b"").decode("utf-8", "replace") if entry.content else None
+    if not found:
+        raise no_dockerfile(source, dockerfile, near)
+    return Context(replace(facts, dockerfile_text=text), read, tell, size)
+
+
+def _entries(file: BinaryIO, source: str, subfolder: str | None, tell: Tell) -> Iterator[Entry]:
+    """Yield the checked entries of the archive, or of one folder of it."""
+    top = f"{posixpath.normpath(subfolder)}/" if subfolder else ""
+    links: set[str] = set()
+    for entry in archives.entries(file, source, tell):
+        checked = _checked(entry, source, links)
+        if checked.name != "." and checked.name.startswith(top):
+            yield _moved(checked, top, source)
+
+
+def _checked(entry: Entry, source: str, links: set[str]) -> Entry:
+    """Return an entry with its plain name.
+
+    Args:
+        links: names of the symbolic links before it; its own is added.
+    """
+    name = _inside(entry.name, entry.name, source)
+    above = name
+    while links and (above := posixpath.dirname(above)):
+        if above in links:
+            raise WrongInputError(f"{source}: entry '{entry.name}' lies below a link; such archives are not sent")
+    if entry.kind == SYMLINK:
+        _inside(posixpath.join(posixpath.dirname(name), entry.target), entry.name, source)
+        links.add(name)
+    elif entry.kind == HARD_LINK:
+        return entry._replace(name=name, target=_inside(entry.target, entry.name, source))
+    return entry._replace(name=name)
+
+
+def _inside(path: str, entry: str, source: str) -> str:
+    plain = posixpath.normpath(path)
+    if plain.startswith("/") or plain.split("/")[0] == "..":
+        raise WrongInputError(f"{source}: entry '{entry}' leads out of the context, to '{path}'; it is not sent")
+    return plain
+
+
+def _moved(entry: Entry, top: str, source: str) -> Entry:
+    """Return an entry as it is called in the folder that is the context."""
+    if entry.kind == HARD_LINK and not entry.target.startswith(top):
+        raise WrongInputError(
+            f"{source}: entry '{entry.name}' is a link to '{entry.target}', which is not below '{top}'"
+        )
+    target = entry.target.removeprefix(top) if entry.kind == HARD_LINK else entry.target
+    return entry._replace(name=entry.name.removeprefix(top), target=target)
