@@ -121,7 +121,7 @@ def pod_options(command: Any) -> Any:
 def build(source: str, render: bool, output: str, verbose: bool, digest_file: Path | None, **given: Any) -> None:
     """Build an image from SOURCE in a cluster, and push it.
 
-    SOURCE is a directory, - for a tar on standard input, an archive, or a URL (docs/build-contexts.md). The last line
+    SOURCE is a folder, - for a tar on standard input, an archive, or a URL. The last line
     on stdout is repository@digest; the log goes to stderr. Nothing is left in the cluster.
 
     \b

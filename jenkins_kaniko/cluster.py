@@ -17,6 +17,7 @@ import urllib3
 from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError, WrongInputError
 
 TIMEOUT_SECONDS = 30
+OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @contextmanager
@@ -66,15 +67,28 @@ def configure(where: str) -> None:
 def _load_config() -> None:
     """As kubernetes.config.load_config(), which writes to stdout when there is no file."""
     try:
-        given, usual = os.environ.get("KUBECONFIG"), Path("~/.kube/config").expanduser()
-        if given or usual.exists():
-            kubernetes.config.load_kube_config(given or str(usual))  # type: ignore[no-untyped-call]
+        if file := _config_file():
+            kubernetes.config.load_kube_config(file)  # type: ignore[no-untyped-call]
         else:
             kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
     except kubernetes.config.ConfigException:
         raise
     except Exception as error:  # what YAML, missing fields or a login plugin raise comes through as it is
         raise kubernetes.config.ConfigException(" ".join(str(error).split())) from None
+
+
+def _config_file() -> str | None:
+    """Return what KUBECONFIG says, the usual file if there is one; None in a pod."""
+    usual = Path("~/.kube/config").expanduser()
+    return os.environ.get("KUBECONFIG") or (str(usual) if usual.exists() else None)
+
+
+def current_namespace() -> str:
+    """Return the namespace of the current context, or of the pod's own account; `configure` comes first."""
+    if file := _config_file():
+        _, current = kubernetes.config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
+        return str(current["context"].get("namespace", "default"))
+    return OWN_NAMESPACE.read_text(encoding="utf-8").strip()
 
 
 @dataclass(frozen=True)

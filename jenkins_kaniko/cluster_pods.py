@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +13,7 @@ import kubernetes.stream
 import urllib3
 import websocket
 
-from jenkins_kaniko.cluster import TIMEOUT_SECONDS, configure, translated
+from jenkins_kaniko.cluster import TIMEOUT_SECONDS, configure, current_namespace, translated
 from jenkins_kaniko.errors import (
     DeniedError,
     JenkinsKanikoError,
@@ -27,7 +26,6 @@ from jenkins_kaniko.errors import (
 V5 = "v5.channel.k8s.io"
 """The protocol in which the end of what is sent can be told (Kubernetes 1.30)."""
 STDIN, STDOUT, STDERR, OUTCOME = 0, 1, 2, 3
-OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 MESSAGE_LENGTH = 2000
 BROKEN = (websocket.WebSocketException, OSError)
 """What a broken connection is told by."""
@@ -50,7 +48,7 @@ class Pods:
             UnreachableError: no cluster is configured.
         """
         configure("the cluster")
-        self.namespace = namespace or _own_namespace()
+        self.namespace = namespace or current_namespace()
         self._configuration: Any = kubernetes.client.Configuration.get_default_copy()
         self._http: urllib3.PoolManager = kubernetes.client.ApiClient(self._configuration).rest_client.pool_manager
 
@@ -163,7 +161,7 @@ class Pods:
 
     def _create(self, kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         where = f"{manifest['kind'].lower()} {self.namespace}/{manifest['metadata']['name']}"
-        with self._asking(f"create {kind}", 403, 404, 409, 422), _denials(where):
+        with _denials(where), self._asking(f"create {kind}", 403, 404, 409, 422):
             made: dict[str, Any] = json.loads(self._request("POST", kind, body=manifest).data)
         return made
 
@@ -263,11 +261,3 @@ def _message(error: kubernetes.client.ApiException) -> str:
         return str(json.loads(error.body or "")["message"])[:MESSAGE_LENGTH]
     except (ValueError, KeyError, TypeError):
         return str(error.reason)
-
-
-def _own_namespace() -> str:
-    try:
-        _, current = kubernetes.config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
-        return str(current["context"].get("namespace", "default"))
-    except kubernetes.config.ConfigException:
-        return OWN_NAMESPACE.read_text(encoding="utf-8").strip() if OWN_NAMESPACE.exists() else "default"

@@ -1,0 +1,143 @@
+"""How the cluster's answers to a build's requests are taken; tests/lab/test_build.py asks a real one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jenkins_kaniko.cluster_pods import Pods
+from jenkins_kaniko.errors import (
+    DeniedError,
+    JenkinsKanikoError,
+    RefusedError,
+    UnansweredError,
+    UnreachableError,
+    WrongInputError,
+)
+from tests.test_cluster import kubeconfig
+
+JOB = {"kind": "Job", "metadata": {"name": "app"}}
+
+
+class Api:
+    """A Kubernetes API on this machine: one answer to everything."""
+
+    def __init__(self) -> None:
+        self.status, self.body = 200, b"{}"
+        self.asked: list[tuple[str, str, Any]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                api.asked.append((self.command, self.path, json.loads(content or "null")))
+                assert self.headers["Authorization"] == "Bearer cluster-token"
+                self.send_response(api.status)
+                self.send_header("Content-Length", str(len(api.body)))
+                self.end_headers()
+                self.wfile.write(api.body)
+
+            do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the server's names
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing: a test's output is its own."""
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+
+@pytest.fixture
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    made = Api()
+    file = tmp_path / "kubeconfig"
+    content = kubeconfig(f"http://127.0.0.1:{made.server.server_port}")
+    content["contexts"][0]["context"]["namespace"] = "ci"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+def failure(act: Callable[[], Any]) -> JenkinsKanikoError:
+    with pytest.raises(JenkinsKanikoError) as caught:
+        act()
+    return caught.value
+
+
+def test_a_job_is_made_in_the_namespace_of_the_context_and_deleted_as_itself(api: Api) -> None:
+    api.body = json.dumps({"metadata": {"uid": "1f"}}).encode()
+    pods = Pods()
+    assert pods.create_job(JOB) == "1f"
+    pods.delete_job("app", "1f")
+    jobs = "/apis/batch/v1/namespaces/ci/jobs"
+    deletion = {"propagationPolicy": "Background", "preconditions": {"uid": "1f"}}
+    assert api.asked == [("POST", f"{jobs}?", JOB), ("DELETE", f"{jobs}/app?", deletion)]
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_a_job_that_is_gone_is_no_error(api: Api, status: int) -> None:
+    api.status = status
+    Pods("builds").delete_job("app", "1f")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind", "text"),
+    [
+        (409, "exists", RefusedError, "job builds/app: there already; wait for its end, or give another --name"),
+        (404, 'namespaces "builds" not found', WrongInputError, 'job builds/app: namespaces "builds" not found'),
+        (403, 'jobs "app" is forbidden: exceeded quota: b', DeniedError, 'jobs "app" is forbidden: exceeded quota: b'),
+        (422, "Job is invalid: x", DeniedError, "Job is invalid: x"),
+        (403, 'User "me" cannot create resource "jobs"', UnreachableError, 'User "me" cannot create resource "jobs"'),
+        (401, "", UnreachableError, "namespace builds: the cluster answers 401 Unauthorized; try: kubectl auth can-i "
+                                    "create jobs -n builds"),
+        (503, "", UnansweredError, "namespace builds: the cluster answers 503 Service Unavailable; try: kubectl auth "
+                                   "can-i create jobs -n builds"),
+    ],
+)  # fmt: skip
+def test_why_a_job_cannot_be_made_is_told(
+    api: Api, status: int, said: str, kind: type[JenkinsKanikoError], text: str
+) -> None:
+    api.status, api.body = status, json.dumps({"message": said}).encode()
+    error = failure(lambda: Pods("builds").create_job(JOB))
+    assert (type(error), str(error)) == (kind, text)
+
+
+def test_an_answer_of_a_proxy_is_no_json(api: Api) -> None:
+    api.status, api.body = 403, b"<html>"
+    assert str(failure(lambda: Pods("builds").create_job(JOB))) == "Forbidden"
+
+
+def test_a_watch_ends_where_the_cluster_forgot_what_was(api: Api) -> None:
+    pod = {"metadata": {"name": "app-x1"}}
+    events = [("ADDED", pod), ("DELETED", pod), ("ERROR", {"code": 410}), ("ADDED", pod)]
+    api.body = b"".join(json.dumps({"type": kind, "object": one}).encode() + b"\n" for kind, one in events)
+    assert list(Pods("builds").watch("a=b", 3)) == [pod, None]
+    ((_, path, _),) = api.asked
+    assert path == "/api/v1/namespaces/builds/pods?labelSelector=a%3Db&watch=true&timeoutSeconds=3&resourceVersion=0"
+
+
+def test_a_log_of_a_container_that_is_not_there_may_come_later(api: Api) -> None:
+    api.status, api.body = 400, b'{"message": "container kaniko is waiting to start"}'
+    error = failure(lambda: list(Pods("builds").log("app-x1", "kaniko", 70, follow=True, quiet=5)))
+    assert (type(error), str(error)) == (
+        UnansweredError, "log of pod builds/app-x1: container kaniko is waiting to start",
+    )  # fmt: skip
+    ((_, path, _),) = api.asked
+    assert path.endswith("/pods/app-x1/log?container=kaniko&timestamps=true&follow=true&sinceSeconds=70")
+
+
+def test_events_come_in_their_order(api: Api) -> None:
+    late, early = {"lastTimestamp": "2026-11-21T20:54:26Z"}, {"eventTime": "2026-11-21T20:54:25.1Z"}
+    api.body = json.dumps({"items": [late, early]}).encode()
+    assert Pods("builds").events("app") == [early, late]
