@@ -16,7 +16,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from jenkins_kaniko import errors
-from jenkins_kaniko.cli_build import build
+from jenkins_kaniko.cli import cli
 
 IMAGE = "registry.example.com/team/app"
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, **environment: str) -> Result:
-    return CliRunner().invoke(build, [".", "-t", f"{IMAGE}:1", *arguments], env=environment)
+    return CliRunner().invoke(cli, ["build", ".", "-t", f"{IMAGE}:1", *arguments], env=environment)
 
 
 def rendered(*arguments: str, **environment: str) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def test_a_large_context_waits_for_its_stream(folder: Path) -> None:
 def test_names_are_new_and_fit() -> None:
     names = {rendered("-t", f"{IMAGE}:1")[1]["metadata"]["name"] for _ in range(3)}
     assert (len(names), {name[:10] for name in names}) == (3, {"build-app-"})
-    done = CliRunner().invoke(build, [".", "--render", "-t", f"example.com/{'a.b_' * 30}x"])
+    done = CliRunner().invoke(cli, ["build", ".", "--render", "-t", f"example.com/{'a.b_' * 30}x"])
     name = list(yaml.safe_load_all(done.stdout))[1]["metadata"]["name"]
     assert (len(name) <= 52, name.startswith("build-a-b-a-b")) == (True, True)
 
