@@ -1,24 +1,27 @@
 # Every command sets up what it needs. `make` lists them.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: help root demo test unit lint format pin clean
+.PHONY: help root demo test s3 unit lint format pin clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 help:  ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo: root $(READY)  ## bring up the lab, sync a template, build examples/flask on it, run the image (root; LAB=off: see README)
 	@$(PYTHON) lab/demo
 
-test: root lint  ## all checks, on the lab too (root)
+test: root lint s3  ## all checks, on the lab too (root)
 	$(PYTHON) -m pytest
 
 root:
 	@[ "$(LAB)" = off ] || [ "$$(id -u)" = 0 ] || \
 	  { echo "the lab needs root: run it with sudo, or LAB=off make demo with your own cluster (README)" >&2; exit 1; }
+
+s3: $(VENV)/s3/.ready  ## the checks of s3:// sources, in an environment of their own
+	$(VENV)/s3/bin/python -m pytest tests/test_contexts_s3.py
 
 unit: $(READY)  ## the checks that need neither root nor the lab
 	$(PYTHON) -m pytest -m "not lab and not jvm"
@@ -48,4 +51,9 @@ $(READY): setup.cfg constraints.txt
 	  { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/s3/.ready: setup.cfg constraints-s3.txt $(READY)
+	python3 -m venv $(VENV)/s3
+	$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-s3.txt -e '.[s3,dev-s3]'
 	@touch $@

@@ -70,7 +70,13 @@ def downloaded(source: str, tell: Tell) -> Iterator[BinaryIO]:
 
 
 def shown(url: str) -> str:
-    """Return a URL as it may be shown: without account, query and fragment, where secrets are written."""
+    """Return a URL as it may be shown: without account, query and fragment, where secrets are written.
+
+    A key of S3 is shown whole: `?` and `#` mean nothing special in it.
+    """
+    if url.startswith("s3://"):
+        pinned = PINNED.fullmatch(url)
+        return pinned["address"] if pinned else url
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
