@@ -154,7 +154,7 @@ def _whole(source: str, name: str, size: int, open_it: Callable[[], IO[bytes] | 
     except DAMAGES as error:
         raise _damaged(f"{source}: entry '{name}'", error) from None
     if left:
-        raise _damaged(f"{source}: entry '{name}'", EOFError(f"{left} bytes are missing"))
+        raise _damaged(f"{source}: entry '{name}'", EOFError(f"{left} bytes of it are missing"))
 
 
 UNPACKERS: dict[bytes, Callable[[BinaryIO], Readable]] = {

@@ -145,11 +145,11 @@ def _unsent(place: _Place | None) -> list[_Place]:
 
 
 def _children(root: Path, above: _Place | None) -> list[tuple[_Place | None, str]]:
-    """Return what a folder holds, the last name first; names are ordered by their bytes."""
+    """Return what a folder holds, the last name first."""
     prefix = f"{above.name}/" if above else ""
     path = f"{root}/{prefix}"
     try:
-        names = sorted(os.listdir(path), key=os.fsencode, reverse=True)  # noqa: PTH208  # see entries()
+        names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208  # see entries()
     except OSError as error:
         _refuse(path, error)
     return [(above, f"{prefix}{name}") for name in names]

@@ -103,6 +103,13 @@ def test_a_tar_of_any_compression(tmp_path: Path, form: str) -> None:
     assert described(received("-", stdin=content)) == [*BOTH, LINK]
 
 
+@pytest.mark.parametrize("form", COMPRESSIONS)
+def test_a_tar_that_was_compressed_in_pieces(form: str) -> None:
+    content = tar(*BOTH)
+    pieces = COMPRESSIONS[form](content[:1000]) + COMPRESSIONS[form](content[1000:])
+    assert described(received("-", stdin=pieces)) == BOTH
+
+
 def test_a_zip_with_modes_and_links(tmp_path: Path) -> None:
     path = tmp_path / "project.zip"
     path.write_bytes(zipped(*BOTH, LINK))
@@ -262,6 +269,14 @@ def test_a_damaged_archive_is_refused(form: str) -> None:
     content = bytearray(zipped(*MANY) if form == "zip" else COMPRESSIONS[form](tar(*MANY)))
     content[len(content) // 2] ^= 0xFF
     assert "the archive is damaged or cut off: " in refusal(bytes(content))
+
+
+def test_an_entry_that_is_shorter_than_the_zip_says_is_refused() -> None:
+    content = bytearray(zipped(DOCKERFILE))
+    content[content.index(b"PK\x01\x02") + 24] += 1
+    assert refusal(bytes(content)) == (
+        "entry 'Dockerfile': the archive is damaged or cut off: 1 bytes of it are missing"
+    )
 
 
 def test_a_wrong_checksum_at_the_end_is_seen() -> None:

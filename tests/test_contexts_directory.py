@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jenkins_kaniko.contexts import Facts, opened
@@ -271,11 +271,17 @@ TEXTS = st.binary(min_size=1, max_size=300).map(
 )
 
 
+@example(name="n" * 100, kind=SYMLINK, mode=0, mtime=-1, size=0, target="t" * 100)
+@example(name="n" * 101, kind=SYMLINK, mode=0, mtime=0, size=0, target="t" * 101)
+@example(name="n" * 99, kind=FOLDER, mode=0, mtime=0, size=0, target="")
+@example(name="n" * 100, kind=FOLDER, mode=0, mtime=0, size=0, target="")
+@example(name="n", kind=FILE, mode=0, mtime=0, size=(1 << 33) - 1, target="")
+@example(name="n", kind=FILE, mode=0, mtime=0, size=1 << 33, target="")
 @given(
     name=TEXTS,
     kind=st.sampled_from([FILE, FOLDER, SYMLINK, HARD_LINK]),
     mode=st.integers(0, 0o7777),
-    mtime=st.integers(0, 1 << 33 - 1),
+    mtime=st.integers(0, (1 << 33) - 1),
     size=st.integers(0, 1 << 50),
     target=TEXTS,
 )
@@ -288,7 +294,7 @@ def test_tarfile_reads_every_header(name: str, kind: bytes, mode: int, mtime: in
         found = archive.next()
     assert found
     assert (found.name, found.type, found.mode, found.mtime, found.size, found.linkname) == (
-        (name, kind, mode, mtime, size, target)
+        (name, kind, mode, max(0, mtime), size, target)
     )
 
 

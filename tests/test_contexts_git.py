@@ -253,6 +253,24 @@ def test_no_account_is_on_a_command_line(host: Host, monkeypatch: pytest.MonkeyP
     assert "s3cret" not in called
 
 
+def test_what_git_says_is_shown_without_the_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "fatal: $GIT_CONFIG_VALUE_0 $GIT_TOKEN" >&2\nexit 128\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("GIT_TOKEN", "t0ken")
+    said = failure("https://example.com/app.git", JenkinsKanikoError)
+    assert said == "https://example.com/app.git: git failed: fatal: Authorization: Basic *** ***"
+
+
+def test_the_repository_that_this_runs_in_plays_no_part(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook of git has its repository in the environment."""
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    assert facts(host.url("app.git")).commit == commit_of(host, "main")
+
+
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jenkins_kaniko import resources
+from jenkins_kaniko import contexts_git, dockerignore, resources
 from jenkins_kaniko.config import parse
 from jenkins_kaniko.schema import json_schema
 from jenkins_kaniko.templates import PROFILES
@@ -162,3 +162,28 @@ def test_the_table_of_records_names_tests_that_exist() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     assert len(named) > 30
     assert {name for name in named if f"def {name}(" not in sources} == set()
+
+
+def test_the_ignore_file_in_the_docs_does_what_they_say() -> None:
+    [text] = blocks(ROOT / "docs" / "build-contexts.md", "dockerignore")
+    rules = dockerignore.parse(text, "", [], [])
+    folders = {"": 0} | {name: rules.last(name) for name in ("build", "node_modules", "web", "docs")}
+    paths = {
+        "node_modules/x": True,
+        "web/node_modules": False,
+        "server.log": True,
+        "web/server.log": True,
+        "build/app.o": True,
+        "build/app.jar": False,
+        "docs/a/b/draft1.md": True,
+        "docs/draft10.md": False,
+    }
+    found = {path: rules.excludes(rules.last(path, folders[path.rpartition("/")[0].split("/")[0]])) for path in paths}
+    assert found == paths
+
+
+def test_repositories_in_the_docs_are_told_from_archives() -> None:
+    text = (ROOT / "docs" / "build-contexts.md").read_text(encoding="utf-8")
+    sources = [source.strip("'") for source in re.findall(r"^\$ .*?jenkins-kaniko build (\S+)", text, re.MULTILINE)]
+    assert len(sources) == 9
+    assert [source for source in sources if contexts_git.is_git(source)] == sources[-3:]
