@@ -277,6 +277,7 @@ TEXTS = st.binary(min_size=1, max_size=300).map(
 @example(name="n" * 100, kind=FOLDER, mode=0, mtime=0, size=0, target="")
 @example(name="n", kind=FILE, mode=0, mtime=0, size=(1 << 33) - 1, target="")
 @example(name="n", kind=FILE, mode=0, mtime=0, size=1 << 33, target="")
+@example(name="n", kind=FILE, mode=0, mtime=0, size=1 << 40, target="")
 @given(
     name=TEXTS,
     kind=st.sampled_from([FILE, FOLDER, SYMLINK, HARD_LINK]),
