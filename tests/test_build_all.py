@@ -86,7 +86,7 @@ def test_mistakes_are_told_at_once_and_before_any_build(build: PipelineResult) -
         f"  app: {buildargs}",
         f"  build 2: option image is required; {buildargs}",
     ]
-    assert mistakes[4].startswith("  z: unknown option tag (valid: ")
+    assert mistakes[4].startswith("  z: unknown option tag; did you mean tags? (valid: ")
     assert "start r/x/app" not in build.log
 
 
