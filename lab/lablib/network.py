@@ -60,7 +60,10 @@ def create(settings: Settings) -> None:
         run(["modprobe", "br_netfilter"])
     # Rules must see what one pod sends another, or the answers of services come from the wrong address; and what
     # goes to a service is forwarded. Both are switched on for this bridge alone.
-    run(["ip", "link", "add", bridge, "type", "bridge", "nf_call_iptables", "1", "nf_call_ip6tables", "1"])
+    # A bridge without an address of its own takes the lowest of its ports': it changes when that pod goes, and the
+    # others send to the old one until their neighbour entry expires, half a minute in which nothing answers them.
+    link = ["ip", "link", "add", bridge, "address", "02:00:00:00:00:01"]
+    run([*link, "type", "bridge", "nf_call_iptables", "1", "nf_call_ip6tables", "1"])
     Path(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding").write_text("1")
     run(["ip", "address", "add", f"{settings.address}/24", "dev", bridge])
     run(["ip", "link", "set", bridge, "up"])

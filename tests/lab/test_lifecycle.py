@@ -65,6 +65,21 @@ def test_up_is_idempotent(lab: Lab) -> None:
     assert RECORD.read_text(encoding="utf-8") == before
 
 
+def test_the_gateway_keeps_its_address_when_a_pod_comes_or_goes(lab: Lab) -> None:
+    """A pod that knows the old one reaches neither DNS nor a registry until its neighbour entry expires."""
+    bridge = json.loads((ROOT / "lab" / "versions.json").read_text())["bridge"]
+    address = Path(f"/sys/class/net/{bridge}/address")
+    before = address.read_text()
+    lowest = ["ip", "link", "add", "jkltest0", "address", "02:00:00:00:00:00"]
+    subprocess.run([*lowest, "type", "veth", "peer", "name", "jkltest1"], check=True)
+    try:
+        subprocess.run(["ip", "link", "set", "jkltest0", "master", bridge, "up"], check=True)
+        assert address.read_text() == before
+    finally:
+        subprocess.run(["ip", "link", "delete", "jkltest0"], check=True)
+    assert address.read_text() == before
+
+
 def test_another_clone_is_told_whose_lab_runs(lab: Lab, tmp_path: Path) -> None:
     subprocess.run(["git", "clone", "-q", "--no-local", ROOT, tmp_path / "clone"], check=True)
     for name in ("up", "down"):
