@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from lablib import demo
 
+from tests.lab.building import Builds, Run, build_namespace
 from tests.support.registry import Registry
 from tests.support.standin import StandIn
 
@@ -63,6 +64,34 @@ def registry(lab: Lab) -> Registry:
     password = Path(settings["LAB_REGISTRY_PASSWORD_FILE"]).read_text(encoding="utf-8").strip()
     address, ca = settings["LAB_REGISTRY_ADDRESS"], Path(settings["LAB_REGISTRY_CA"])
     return Registry(address, ca, settings["LAB_REGISTRY_USER"], password)
+
+
+@pytest.fixture(scope="module")
+def builds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builds]:
+    """A namespace for the builds of a module."""
+    with build_namespace(lab, tmp_path_factory.mktemp("kube")) as made:
+        yield made
+
+
+@pytest.fixture
+def run(builds: Builds, tmp_path: Path) -> Run:
+    def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            builds.command(*arguments),
+            cwd=tmp_path,
+            env=builds.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return command
+
+
+@pytest.fixture
+def image(lab: Lab) -> str:
+    return f"{lab.settings['LAB_REGISTRY']}/build/app"
 
 
 def synced_home(folder: Path, change: Callable[[dict[str, Any]], None] | None = None) -> Path:

@@ -5,122 +5,20 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.lab.conftest import ROOT, Lab
+from tests.lab.building import SHELL, Builds, Run, write, write_kubeconfig
 from tests.support.cutting import CuttingProxy
 from tests.support.registry import Registry
 from tests.test_interrupt import heeding_ctrl_c
 
 pytestmark = pytest.mark.lab
-
-COMMAND = Path(sys.executable).parent / "jenkins-kaniko"
-SHELL = "FROM scratch\nCOPY sh /bin/sh\n"
-"""A base of one file: nothing is pulled."""
-
-
-@dataclass(frozen=True)
-class Builds:
-    """A namespace for builds, and the kubeconfig of who may build there."""
-
-    lab: Lab
-    namespace: str
-    kubeconfig: Path
-
-    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        return self.lab.kubectl("-n", self.namespace, *arguments, stdin=stdin)
-
-    def command(self, *arguments: str) -> list[str]:
-        settings = self.lab.settings
-        builder = ["--builder-distribution", "chainguard", "--builder-version", "1.25.6"]
-        where = ["--image", settings["LAB_KANIKO_IMAGE"], "--ca-bundle", "lab-ca", "--profile", "small"]
-        return [str(COMMAND), "build", *where, *builder, *arguments]
-
-    def environment(self, **more: str) -> dict[str, str]:
-        return {**os.environ, "KUBECONFIG": str(self.kubeconfig), "KUBE_NAMESPACE": self.namespace, **more}
-
-    def left(self) -> list[str]:
-        """Return what builds left here, once the cluster had its time to collect it."""
-        until = time.monotonic() + 30
-        while True:
-            label = "app.kubernetes.io/managed-by=jenkins-kaniko"
-            names = self.kubectl("get", "jobs,pods,configmaps", "-l", label, "-o", "name").split()
-            if not names or time.monotonic() > until:
-                return names
-            time.sleep(0.5)
-
-
-@pytest.fixture(scope="module")
-def builds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builds]:
-    namespace = f"build-{secrets.token_hex(4)}"
-    made = Builds(lab, namespace, tmp_path_factory.mktemp("kube") / "config")
-    lab.kubectl("create", "namespace", namespace)
-    try:
-        lab.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=baseline")
-        for kind, name in (("secret", "docker-config"), ("configmap", "lab-ca")):
-            given = json.loads(lab.kubectl("get", kind, name, "-n", lab.settings["LAB_NAMESPACE"], "-o", "json"))
-            given["metadata"] = {"name": name}
-            made.kubectl("create", "-f", "-", stdin=json.dumps(given))
-        made.kubectl("create", "serviceaccount", "builder")
-        made.kubectl("apply", "-f", str(ROOT / "docs" / "build-rbac.yaml"))
-        account = f"--serviceaccount={namespace}:builder"
-        made.kubectl("create", "rolebinding", "build", "--role=jenkins-kaniko-build", account)
-        write_kubeconfig(made, made.kubeconfig)
-        yield made
-    finally:
-        lab.kubectl("delete", "namespace", namespace, "--wait=false")
-
-
-def write_kubeconfig(builds: Builds, path: Path, server: str | None = None) -> None:
-    """Write how the builder's account reaches the cluster, or a proxy in front of it."""
-    token = builds.kubectl("create", "token", "builder").strip()
-    given: dict[str, Any] = yaml.safe_load(builds.lab.kubeconfig.read_text())
-    given["users"] = [{"name": user["name"], "user": {"token": token}} for user in given["users"]]
-    if server:
-        given["clusters"][0]["cluster"] = {"server": server, "insecure-skip-tls-verify": True}
-    path.write_text(json.dumps(given))
-
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(builds: Builds, tmp_path: Path) -> Run:
-    def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            builds.command(*arguments),
-            cwd=tmp_path,
-            env=builds.environment(**environment),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    return command
-
-
-@pytest.fixture
-def image(lab: Lab) -> str:
-    return f"{lab.settings['LAB_REGISTRY']}/build/app"
-
-
-def write(folder: Path, dockerfile: str) -> None:
-    (folder / "Dockerfile").write_text(dockerfile)
-    if dockerfile.startswith(SHELL):
-        shutil.copy("/bin/busybox", folder / "sh")
 
 
 def test_a_small_context_arrives_as_it_is(
