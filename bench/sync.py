@@ -24,6 +24,7 @@ from typing import Any
 
 import yaml
 
+from bench.process import measured
 from bench.servers import JobServer, Recorder, Replay, Server, running
 from tests.support.standin import StandIn
 
@@ -38,16 +39,6 @@ SCENARIOS = (NEW, SAME, CHANGED)
 EMPTY = "Jenkins.get().clouds.each { it.templates = [] }; Jenkins.get().save()"
 PEER_LONGEST = 20_000
 """Milliseconds of latency in all, from which on the peer is not run: it would only be waiting."""
-
-# Its own process, small and fresh, so that neither its time nor the benchmark's memory counts.
-LAUNCHER = """
-import json, resource, subprocess, sys, time
-start = time.perf_counter()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-seconds = time.perf_counter() - start
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps([done.returncode, seconds, usage.ru_maxrss / 1024, done.stderr.decode()[-2000:]]))
-"""
 
 
 @dataclass(frozen=True)
@@ -209,15 +200,11 @@ def _run(
 ) -> Run:
     for server in servers:
         server.latency, server.requests = latency, 0
-    answer = subprocess.run(
-        [sys.executable, "-S", "-c", LAUNCHER, *argv],
-        cwd=folder, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True,
-    )  # fmt: skip
-    code, seconds, mib, said = json.loads(answer.stdout)
+    process = measured(argv, folder, environment)
     requests = {server.requests for server in servers}
-    if code or len(requests) != 1:
-        sys.exit(f"{argv}: exit code {code}, requests {requests}\n{said}")
-    return Run(seconds, mib, requests.pop())
+    if len(requests) != 1:
+        sys.exit(f"{argv}: requests {requests}\n{process.said}")
+    return Run(process.seconds, process.mib, requests.pop())
 
 
 def _median(tool: str, scenario: str, size: int, controllers: int, latency: float, runs: Sequence[Run]) -> Row:

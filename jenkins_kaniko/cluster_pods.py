@@ -9,30 +9,19 @@ from typing import Any
 from urllib.parse import urlencode
 
 import kubernetes
-import kubernetes.stream
 import urllib3
-import websocket
 
 from jenkins_kaniko.cluster import TIMEOUT_SECONDS, configure, current_namespace, translated
+from jenkins_kaniko.cluster_exec import fed
 from jenkins_kaniko.errors import (
     DeniedError,
-    JenkinsKanikoError,
     RefusedError,
     UnansweredError,
     UnreachableError,
     WrongInputError,
 )
 
-V5 = "v5.channel.k8s.io"
-"""The protocol in which the end of what is sent can be told (Kubernetes 1.30)."""
-STDIN, STDOUT, STDERR, OUTCOME = 0, 1, 2, 3
 MESSAGE_LENGTH = 2000
-BROKEN = (websocket.WebSocketException, OSError)
-"""What a broken connection is told by."""
-
-
-class CutError(UnansweredError):
-    """The connection broke while something was sent into a pod."""
 
 
 class Pods:
@@ -140,24 +129,15 @@ class Pods:
             JenkinsKanikoError: the command failed, or the cluster is too old for this.
             UnreachableError: the cluster forbids it.
         """
-        where = f"pod {self.namespace}/{pod}"
-        try:
-            execute = kubernetes.client.CoreV1Api().connect_get_namespaced_pod_exec
-            run: Any = kubernetes.stream.stream(
-                execute, pod, self.namespace, container=container, command=command,
-                stdin=True, stdout=True, stderr=True, tty=False, binary=True, _preload_content=False,
-            )  # fmt: skip
-        except kubernetes.client.ApiException as error:  # its status is always 0
-            if " 403 " in str(error.reason):
-                raise UnreachableError(
-                    f"{where}: the cluster forbids it; try: kubectl auth can-i create pods/exec -n {self.namespace}"
-                ) from None
-            raise CutError(f"{where}: {error.reason}") from None
-        try:
-            return _fed(where, run, chunks)
-        finally:
-            with suppress(*BROKEN):  # it is closed already where it broke
-                run.close()
+        query = {"container": container, "command": command, "stdin": "true", "stdout": "true", "stderr": "true"}
+        return fed(
+            self._configuration,
+            self._url(f"pods/{pod}/exec", query),
+            self._headers(),
+            f"pod {self.namespace}/{pod}",
+            f"create pods/exec -n {self.namespace}",
+            chunks,
+        )
 
     def _create(self, kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         where = f"{manifest['kind'].lower()} {self.namespace}/{manifest['metadata']['name']}"
@@ -188,56 +168,29 @@ class Pods:
             kubernetes.client.ApiException: the cluster answers that it does not.
             urllib3.exceptions.HTTPError: it does not answer.
         """
-        group = "apis/batch/v1" if path.startswith("jobs") else "api/v1"
-        url = f"{self._configuration.host}/{group}/namespaces/{self.namespace}/{path}?{urlencode(query or {})}"
-        headers = {one["key"]: one["value"] for one in self._configuration.auth_settings().values()}
+        headers = self._headers()
         options: dict[str, Any] = {"timeout": urllib3.Timeout(connect=TIMEOUT_SECONDS, read=quiet)}
         if body is not None:
             headers["Content-Type"] = "application/json"
             options["body"] = json.dumps(body).encode()
-        answer = self._http.request(method, url, headers=headers, preload_content=False, **options)
+        answer = self._http.request(
+            method, self._url(path, query or {}), headers=headers, preload_content=False, **options
+        )
         if answer.status >= 400:
             said = answer.data.decode("utf-8", "replace")
             raise kubernetes.client.ApiException(status=answer.status, reason=answer.reason, body=said)
         return answer
 
+    def _url(self, path: str, query: Mapping[str, Any]) -> str:
+        group = "apis/batch/v1" if path.startswith("jobs") else "api/v1"
+        place = f"{self._configuration.host}/{group}/namespaces/{self.namespace}/{path}"
+        return f"{place}?{urlencode(query, doseq=True)}"
+
+    def _headers(self) -> dict[str, str]:
+        return {one["key"]: one["value"] for one in self._configuration.auth_settings().values()}
+
     def _asking(self, right: str, *expected: int) -> Any:
         return translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected)
-
-
-def _fed(where: str, run: Any, chunks: Iterable[bytes]) -> bytes:
-    if run.subprotocol != V5:
-        raise JenkinsKanikoError(f"{where}: sending a build context needs Kubernetes 1.30 or later")
-    run.sock.settimeout(TIMEOUT_SECONDS)
-    broken = ""
-    try:
-        for chunk in chunks:
-            run.write_channel(STDIN, chunk)
-            if run.peek_channel(OUTCOME) or not run.is_open():
-                break
-        else:
-            run.close_channel(STDIN)
-        run.run_forever()
-    except BROKEN as error:
-        broken = f": {error}"
-    printed, said, outcome = (_received(run, channel) for channel in (STDOUT, STDERR, OUTCOME))
-    if not outcome:
-        raise CutError(f"{where}: the connection broke{broken}")
-    status = json.loads(outcome)
-    if status.get("reason") == "NonZeroExitCode":
-        text = said.decode("utf-8", "replace").strip() or status["message"]
-        raise JenkinsKanikoError(f"{where}: {text[:MESSAGE_LENGTH]}")
-    if status["status"] != "Success":  # the command did not even run
-        raise CutError(f"{where}: {status.get('message', '')[:MESSAGE_LENGTH]}")
-    return printed
-
-
-def _received(run: Any, channel: int) -> bytes:
-    """Return what came, also where the command ended before it took all it was fed, and broke the connection so."""
-    with suppress(*BROKEN):
-        received: bytes = run.read_channel(channel)
-        return received
-    return b""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from jenkins_kaniko.errors import WrongInputError
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 17
 BLOCK_BYTES = 512
 END = bytes(2 * BLOCK_BYTES)
 FILE, HARD_LINK, SYMLINK, FOLDER, LONG_TARGET, LONG_NAME = b"0", b"1", b"2", b"5", b"K", b"L"

@@ -34,7 +34,7 @@ cd {FOLDER} || exit 1
 [ ! -e context ] || mv context "cut.$$" # what an earlier try left, and may still write to
 rm -rf cut.* sum
 mkdir context && mkfifo sum || exit 1
-sha256sum <sum >digest &
+md5sum <sum >digest &
 tee sum | tar -xf - -C context || exit 1
 wait
 cat digest
@@ -105,7 +105,9 @@ class _Progress:
     """How much was sent, how fast, and its digest."""
 
     def __init__(self, estimate: int | None, tell: Callable[[str], None]) -> None:
-        self.digest = hashlib.sha256()
+        # TLS keeps others out; this finds what a cut connection lost, and the pod's busybox takes a third of the
+        # processor's time for it that it takes for SHA-256 (measured: 0.7 of the rate of `tar` alone became 0.8)
+        self.digest = hashlib.md5(usedforsecurity=False)
         self._estimate, self._tell = estimate, tell
         self._sent = 0
         self._start = self._told = time.monotonic()

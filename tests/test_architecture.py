@@ -27,7 +27,7 @@ LAYERS = (
     {"buildjob", "cluster_pods"},
     {"apply", "backup", "buildlog", "engines", "importer", "podstate", "sidecar", "console", "contexts", "transport"},
     {"jenkins", "cluster", "export", "forms", "explain", "contexts_archive", "contexts_download", "contexts_git"},
-    {"plan", "casc", "contexts_directory", "archives", "git"},
+    {"plan", "casc", "cluster_exec", "contexts_directory", "archives", "git"},
     {"mark", "lint", "contexts_stream", "dockerignore"},
     {"values"},
     {"render", "plugin_versions"},
@@ -43,9 +43,9 @@ LAYERS = (
 DOORS = {
     "jenkins": {"jenkins"},
     "requests": {"jenkins"},
-    "kubernetes": {"cluster", "cluster_pods"},
+    "kubernetes": {"cluster", "cluster_exec", "cluster_pods"},
     "urllib3": {"cluster", "cluster_pods"},
-    "websocket": {"cluster_pods"},
+    "websocket": {"cluster_exec"},
     "jinja2": {"templates"},
     "rich": {"report", "cli_shared"},
     "click": {

@@ -106,7 +106,7 @@ class FakeCluster:
         if self.cut:
             raise self.cut.pop(0)
         self.sent.append(content)
-        return hashlib.sha256(content).hexdigest().encode() + b"  -\n"
+        return hashlib.md5(content, usedforsecurity=False).hexdigest().encode() + b"  -\n"
 
     @staticmethod
     def _next(answers: list[Sequence[Any]]) -> Sequence[Any]:
