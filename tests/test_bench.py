@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import flags, step
+from bench import build, flags, step
 from bench.sync import PEER, Row, ratios, table
 
 
@@ -52,3 +52,23 @@ def test_flags_stand_beside_those_of_the_first_seed() -> None:
         "| tiny | seed 001 | 10.00 | 1.00 | 4.00 | 1.00 | 8.00 | 1.00 | 100 |",
         "| tiny | ours | 5.00 | 0.50 | 1.00 | 0.25 | 6.00 | 0.75 | 100 |",
     ]
+
+
+def test_a_way_to_build_stands_beside_the_script_and_beside_tar() -> None:
+    small, large = "10 KB", "1 GiB"
+    runs: dict[tuple[str, str], list[tuple[float, float | None, float | None]]] = {
+        (small, build.OURS): [(1.5, 50, None), (9.0, 52, None), (1.0, 51, None)],
+        (small, build.EXECUTOR): [(0.2, None, None)],
+        (small, build.SEED): [(6.0, 30, None)],
+        (large, build.OURS): [(30, 55, 40.0)],
+        (large, build.EXECUTOR): [(0.5, None, 50.0)],
+    }
+    rows = [build.row(context, way, found) for (context, way), found in runs.items()]
+    assert build.table(rows)[2:] == [
+        "| 10 KB | jenkins-kaniko build | 1.50 | 0.25 | 51 | - | - |",
+        "| 10 KB | executor alone | 0.20 | 0.03 | - | - | - |",
+        "| 10 KB | script of kubectl | 6.00 | 1.00 | 30 | - | - |",
+        "| 1 GiB | jenkins-kaniko build | 30.00 | - | 55 | 40 | 0.80 |",
+        "| 1 GiB | executor alone | 0.50 | - | - | 50 | 1.00 |",
+    ]
+    assert build.crowd_table([build.Crowd(20, 16.0, 5.0)])[2:] == ["| 20 | 16.0 | 0.80 | 5.0 |"]

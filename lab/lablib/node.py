@@ -81,6 +81,16 @@ def enter(settings: Settings) -> None:
         run(["mount", "--bind", str(source), place])
 
 
+def join(pid: int) -> None:
+    """Move this process, and so all it starts, into the mount namespace of a part."""
+    home = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    try:
+        if LIBC.setns(home, CLONE_NEWNS):
+            raise LabError(f"cannot enter the node's mount namespace: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(home)
+
+
 def hierarchies() -> list[Path]:
     """The roots of the control group trees: one with cgroup v2, one per controller with v1."""
     if (CGROUPS / "cgroup.procs").exists():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -49,19 +50,35 @@ def up(settings: Settings) -> None:
         stop.clean(settings, found)
         try:
             with node.returning():
-                _Starter(settings).start()
+                _Starter(settings, Record(str(settings.folder))).start()
         except BaseException:
             stop.clean(settings, record.load())
             raise
         say(f"{'the lab is up':<34} {time.monotonic() - start:6.1f} s")
 
 
+def restart(settings: Settings, name: str, seconds: float) -> None:
+    """Kill a part of the running lab, and start it again after some seconds."""
+    with record.lock():
+        found = record.load()
+        if not (found and found.live() and Path(found.folder) == settings.folder):
+            raise LabError("no lab of this folder is running: start one with lab/up")
+        others = [one for one in found.running() if one != name]
+        if name not in found.processes or not others:
+            raise LabError(f"no part {name!r}: there are {', '.join(found.processes)}")
+        node.join(found.processes[others[0]][0])
+        if found.alive(name):
+            os.kill(found.processes[name][0], signal.SIGKILL)
+        time.sleep(seconds)
+        _Starter(settings, found).start_again(name)
+
+
 class _Starter:
     """One start: its settings, and the record of what it has made so far."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, made: Record) -> None:
         self._settings = settings
-        self._record = Record(str(settings.folder))
+        self._record = made
         self._parts: dict[str, Part] = {}
 
     def start(self) -> None:
@@ -80,6 +97,11 @@ class _Starter:
             self._finish()
         self._record.ready = True
         self._record.save()
+
+    def start_again(self, name: str) -> None:
+        """Start a part that ended, and wait until it is ready."""
+        self._parts = parts.every(self._settings, self._record.cached)
+        self._run(name)
 
     def _prepare(self) -> None:
         """Fill the cache. Compiling and debootstrap go on at the same time: one computes, the other downloads."""
@@ -144,7 +166,7 @@ class _Starter:
     def _run(self, name: str) -> None:
         """Start a part and wait until it is ready."""
         part, log = self._parts[name], self._log(name)
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             process = subprocess.Popen(
                 part.argv,
                 stdin=subprocess.DEVNULL,
