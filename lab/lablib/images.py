@@ -26,6 +26,8 @@ ROOT_USER = [
     Entry("etc/group", b"root:x:0:\nnogroup:x:65534:\n"),
     Entry("etc/nsswitch.conf", b"hosts: files dns\n"),
 ]
+# Elsewhere the shell is where it always is.
+COMMON_ROOT_USER = [Entry(e.path, e.data.replace(b"/busybox/sh", b"/bin/sh"), e.mode, e.folder) for e in ROOT_USER]
 KANIKO = {
     "Entrypoint": ["/kaniko/executor"],
     "WorkingDir": "/workspace",
@@ -38,6 +40,16 @@ KANIKO = {
         "DOCKER_CONFIG=/kaniko/.docker/",
     ],
 }
+REGISTRY = {
+    "Entrypoint": ["/entrypoint.sh"],
+    "Cmd": ["/etc/docker/registry/config.yml"],
+    "Volumes": {"/var/lib/registry": {}},
+    "Env": ["PATH=/bin"],
+}
+# As upstream's image does it: a name of a file is what to serve, anything else is a command.
+REGISTRY_ENTRYPOINT = b"""#!/bin/sh
+case "$1" in *.yaml|*.yml) exec registry serve "$1" ;; *) exec "$@" ;; esac
+"""
 SYSTEM_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -45,7 +57,7 @@ def prepared(settings: Settings, base: Path, kaniko: Path) -> Path:
     """A cached folder: images.tar for containerd, and the layers and documents that the registry serves."""
     sources = [LAB / "lablib" / name for name in ("images.py", "layers.py")]
     pinned = [settings.pinned[name] for name in ("images", "mirrored", "domain", "ports")]
-    hashed = cache.key(*sources, *pinned, BUSYBOX, base.name, kaniko.name)
+    hashed = cache.key(*sources, *pinned, BUSYBOX, _registry_program(), base.name, kaniko.name)
 
     def build(target: Path) -> None:
         debian = layer_of(base / "base.tar", base / "base.tar.gz")
@@ -54,6 +66,7 @@ def prepared(settings: Settings, base: Path, kaniko: Path) -> Path:
             settings.image("busybox"): _busybox(target),
             settings.image("kaniko"): _kaniko(target, kaniko, base / "ca-certificates.crt"),
             settings.image("agent"): _agent(target, debian, base),
+            settings.image("registry"): _registry(target, base / "ca-certificates.crt"),
         }
         write_archive(images, target / "images.tar")
         python = _python(target, debian, settings)
@@ -82,9 +95,8 @@ def _pause(target: Path) -> Image:
 
 
 def _busybox(target: Path) -> Image:
-    users = [Entry(e.path, e.data.replace(b"/busybox/sh", b"/bin/sh"), e.mode, e.folder) for e in ROOT_USER]
     folders = [Entry("root", folder=True, mode=0o700), Entry("tmp", folder=True, mode=0o1777)]
-    layer = write_layer([*users, *folders, *_applets("bin", _all_applets())], target / "layer-busybox.tar")
+    layer = write_layer([*COMMON_ROOT_USER, *folders, *_applets("bin", _all_applets())], target / "layer-busybox.tar")
     return Image([layer], {"Cmd": ["sh"], "Env": ["PATH=/bin"]})
 
 
@@ -100,6 +112,26 @@ def _kaniko(target: Path, binaries: Path, public_cas: Path) -> Image:
         Entry("busybox/nohup", NOHUP, 0o755),
     ]
     return Image([write_layer(entries, target / "layer-kaniko.tar")], KANIKO)
+
+
+def _registry_program() -> Path:
+    return Path(run(["which", "docker-registry"]).strip())
+
+
+def _registry(target: Path, public_cas: Path) -> Image:
+    """Debian's registry in the shape of upstream's image, with the libraries that it is linked to."""
+    program = _registry_program()
+    libraries = [word for word in run(["ldd", str(program)]).split() if word.startswith("/")]
+    entries = [
+        *COMMON_ROOT_USER,
+        Entry("tmp", folder=True, mode=0o1777),
+        *_applets("bin", _all_applets()),
+        Entry("bin/registry", program.read_bytes(), 0o755),
+        *(Entry(name.lstrip("/"), Path(name).read_bytes(), 0o755) for name in libraries),
+        Entry("etc/ssl/certs/ca-certificates.crt", public_cas.read_bytes()),
+        Entry("entrypoint.sh", REGISTRY_ENTRYPOINT, 0o755),
+    ]
+    return Image([write_layer(entries, target / "layer-registry.tar")], REGISTRY)
 
 
 def _agent(target: Path, debian: Layer, base: Path) -> Image:

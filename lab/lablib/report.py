@@ -55,6 +55,7 @@ def variables(settings: Settings, found: Record) -> dict[str, str]:
         "LAB_KANIKO_IMAGE": settings.image("kaniko"),
         "LAB_AGENT_IMAGE": settings.image("agent"),
         "LAB_BUSYBOX_IMAGE": settings.image("busybox"),
+        "LAB_REGISTRY_IMAGE": settings.image("registry"),
         "LAB_NODE_ROOT": str(settings.node_root),
         "LAB_BIN": found.cached["kubernetes"],
     }
