@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 import click
 
 from jenkins_kaniko import __version__, errors
+from jenkins_kaniko.cli_groups import LazyGroup
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 COMMANDS = {
@@ -33,21 +33,7 @@ FUNCTIONS = {"list": "list_templates", "import": "import_templates"}
 """Commands that cannot be called in Python what they are called on the command line."""
 
 
-class LazyGroup(click.Group):
-    """Imports a command when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f"jenkins_kaniko.{COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, FUNCTIONS.get(cmd_name, cmd_name))
-        return command
-
-
-@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.group(cls=LazyGroup, modules=COMMANDS, functions=FUNCTIONS, context_settings=CONTEXT)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Keep the agent pod templates behind kanikoBuild() the same on every Jenkins controller.
