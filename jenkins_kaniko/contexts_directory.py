@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from jenkins_kaniko import dockerignore
+from jenkins_kaniko import contexts_checkout, dockerignore
 from jenkins_kaniko.contexts_stream import (
     CHUNK_BYTES,
     FILE,
@@ -18,7 +18,6 @@ from jenkins_kaniko.contexts_stream import (
     SYMLINK,
     Context,
     Entry,
-    Facts,
     Tell,
     no_dockerfile,
 )
@@ -42,7 +41,7 @@ class _Place:
 def context(top: Path, subfolder: str | None, dockerfile: str, tell: Tell) -> Context:
     """Return a folder, or one below it, as context; errors as those of `folder` and `dockerfile_text`."""
     root = folder(top, subfolder)
-    facts = Facts("directory", dockerfile_text=dockerfile_text(root, dockerfile))
+    facts = contexts_checkout.facts(root, dockerfile_text(root, dockerfile))
     return Context(facts, partial(entries, root, dockerfile), tell)
 
 

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -19,7 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from jenkins_kaniko import contexts_directory
 from jenkins_kaniko.contexts_stream import Context, Facts, Tell
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
-from jenkins_kaniko.git import Git
+from jenkins_kaniko.git import Git, rfc3339
 
 URL = re.compile(r"(git|ssh|file)://.+|https?://[^?#]+\.git(#.*)?|[\w.-]+@[\w.-]+:.+", re.DOTALL)
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -80,7 +79,7 @@ def opened(source: str, subfolder: str | None, dockerfile: str, tell: Tell) -> I
         git = _Checkout(folder, wanted)
         commit = git.check_out()
         seconds = int(git.run("show", "--no-patch", "--format=%ct", commit))
-        created = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        created = rfc3339(seconds)
         try:
             root = contexts_directory.folder(contexts_directory.folder(Path(folder), wanted.subfolder), subfolder)
             text = contexts_directory.dockerfile_text(root, dockerfile)

@@ -11,6 +11,8 @@ import os
 import re
 import signal
 import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
@@ -48,6 +50,29 @@ KINDS: tuple[tuple[str, type[JenkinsKanikoError], str], ...] = (
 """What git says -> what it means; the first that is found holds."""
 
 
+def asked(folder: Path, *arguments: str) -> str | None:
+    """Return what git prints of the repository that a folder is in; None where there is none, and without git."""
+    # a lock would be in the way of whoever works there
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=_outside(), capture_output=True, text=True, errors="replace", check=False
+        )
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def without_account(url: str) -> str:
+    """Return the URL of a repository as it may be shown: a token in it is no business of those who see it."""
+    return re.sub("^([a-z+]+://)[^/]*@", r"\1", url)
+
+
+def rfc3339(seconds: int) -> str:
+    """Return the time of a commit as labels of images have it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 class Git:
     """Git in a folder, which becomes a repository.
 
@@ -70,7 +95,7 @@ class Git:
     @property
     def shown(self) -> str:
         """The URL of the origin as it may be shown, without any account."""
-        return re.sub("^([a-z]+://)[^/@]*@", r"\1", self._url)
+        return without_account(self._url)
 
     def run(self, *arguments: str) -> str:
         """Run git in the folder and return what it prints; nothing of it runs on when this is interrupted.
@@ -103,7 +128,7 @@ class Git:
         return printed
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in OF_REPOSITORY}
+        kept = _outside()
         quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never"}
         patience = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
         environment = patience | kept | quiet
@@ -126,6 +151,11 @@ class Git:
             if re.search(pattern, said):
                 return kind(f"{self.shown}: {meaning} ({words[:SHOWN_LENGTH]})")
         return JenkinsKanikoError(f"{self.shown}: git failed: {words[:SHOWN_LENGTH]}")
+
+
+def _outside() -> dict[str, str]:
+    """Return the environment without what leads to another repository."""
+    return {name: value for name, value in os.environ.items() if name not in OF_REPOSITORY}
 
 
 def _base64(text: str) -> str:
