@@ -72,6 +72,7 @@ def _options(given: Mapping[str, Any], environment: Mapping[str, str]) -> dict[s
         "tags": tags,
         "dockerfile": given["dockerfile"],
         "target": given["target"],
+        "engine": given["engine"],
         "buildArgs": _pairs("--build-arg", given["build_args"], environment),
         "labels": _pairs("--label", given["labels"]),
         "annotations": _pairs("--annotation", given["annotations"]),

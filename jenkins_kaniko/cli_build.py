@@ -15,6 +15,7 @@ import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import build_options, pod_options
+from jenkins_kaniko.cli_from_config import from_config_option
 from jenkins_kaniko.cli_shared import output_option, print_json
 
 if TYPE_CHECKING:
@@ -26,13 +27,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source")
+@click.option("--subfolder", metavar="PATH", help="Folder of SOURCE that is the context; --file is a path in it.")
+@from_config_option
 @build_options
 @pod_options
 @click.option("--render", is_flag=True, help="Print what would be made in the cluster instead.")
 @output_option
 @click.option("-v", "--verbose", is_flag=True, help="Tell what is done.")
 @click.option("--digest-file", type=click.Path(path_type=Path), help="Write the digest to this file.")
-def build(source: str, render: bool, output: str, verbose: bool, digest_file: Path | None, **given: Any) -> None:
+def build(
+    source: str,
+    subfolder: str | None,
+    render: bool,
+    output: str,
+    verbose: bool,
+    digest_file: Path | None,
+    **given: Any,
+) -> None:
     """Build an image from SOURCE in a cluster, and push it.
 
     SOURCE is a folder, - for a tar on standard input, an archive, or a URL. The last line
@@ -46,7 +57,7 @@ def build(source: str, render: bool, output: str, verbose: bool, digest_file: Pa
     from jenkins_kaniko.buildspec import spec_of
 
     spec = spec_of(given, os.environ)
-    with _ending_well(output), _opened(source, spec) as context:
+    with _ending_well(output), _opened(source, subfolder, spec) as context:
         if render:
             click.echo(_manifests(spec, context), nl=False)
             return
@@ -58,11 +69,11 @@ def build(source: str, render: bool, output: str, verbose: bool, digest_file: Pa
 
 
 @contextmanager
-def _opened(source: str, spec: Spec) -> Iterator[Context]:
+def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]:
     from jenkins_kaniko.contexts import opened
 
     dockerfile = spec.options.get("dockerfile", "Dockerfile")
-    with opened(source, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=_say) as context:
+    with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=_say) as context:
         yield context
 
 

@@ -56,6 +56,7 @@ def build_options(command: Any) -> Any:
             click.option("--extra-arg", "extra_args", multiple=True, metavar="FLAG",
                          help="A further flag of the builder, such as --extra-arg=--single-snapshot."),
             click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the builder."),
+            click.option("--engine", metavar="NAME", help="What builds: kaniko, the only one yet."),
         )
     ):  # fmt: skip
         command = option(command)
