@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from jenkins_kaniko import buildjob, jobs, podstate, transport
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.buildlog import BuildLog
+from jenkins_kaniko.buildsecrets import masked
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.errors import (
     BuildFailedError,
@@ -190,7 +191,8 @@ class Attempt:
         left = (self._deadline or 0) - time.monotonic()
         quiet = max(1.0, min(QUIET_SECONDS, left))
         try:
-            for line in self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet):
+            lines = self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet)
+            for line in masked(lines, self._spec.secrets):
                 if (text := self.log.new(line)) is not None:
                     self._listener.line(text)
                 self._check_time()

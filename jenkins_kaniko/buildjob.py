@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jenkins_kaniko import resources
+from jenkins_kaniko import buildsecrets, resources
 from jenkins_kaniko.contexts import Facts
 from jenkins_kaniko.engines import Place, argv, split_tag
 from jenkins_kaniko.options import DEFAULT_ENGINE, Builder
@@ -48,6 +48,7 @@ class Spec:
         token: what no other run of the command has.
         image: of the builder; the packaged one where it is None.
         builder: what is known of that image.
+        secrets: of RUN lines, by id.
         timeout, pending_timeout: seconds that the build, and its pod's start, may take.
         keep: whether its Jobs stay when they ended, until the cluster removes them.
     """
@@ -63,6 +64,7 @@ class Spec:
     profile: str = "medium"
     node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: Sequence[Mapping[str, str]] = ()
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     timeout: float = 3600
     pending_timeout: float = 600
     keep: bool = False
@@ -88,7 +90,14 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
     Raises:
         WrongInputError: there are mistakes in the options; all of them are named.
     """
-    place = Place(UNPACKED, DIGEST_FILE, labels=image_labels(facts), less_memory=less_memory, used_once=True)
+    place = Place(
+        UNPACKED,
+        DIGEST_FILE,
+        labels=image_labels(facts),
+        secrets=spec.options.get("secrets", {}),
+        less_memory=less_memory,
+        used_once=True,
+    )
     context = "." if streamed else f"tar://{FOLDER}/{ARCHIVE}"
     text = text_template("build-job.yaml").render(
         name=job_name(spec, attempt),
@@ -107,6 +116,8 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
         tolerations=list(spec.tolerations),
         registry_secret=spec.registry_secret,
         ca_bundle=spec.ca_bundle,
+        secret=config_map_name(spec, attempt) if spec.secrets else None,
+        secrets_folder=buildsecrets.FOLDER,
         folder=FOLDER,
         wait=waiting(spec.engine["shell"]) if streamed else None,
     )
@@ -119,16 +130,14 @@ def config_map(spec: Spec, attempt: int, uid: str | None, archive: bytes) -> dic
     Args:
         uid: of the Job, which owns it; None where it is not made yet.
     """
-    metadata: dict[str, Any] = {"name": config_map_name(spec, attempt), "labels": _labels(spec)}
-    if uid:
-        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job_name(spec, attempt), "uid": uid}
-        metadata["ownerReferences"] = [owner]
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata,
-        "binaryData": {ARCHIVE: base64.b64encode(archive).decode()},
-    }
+    content = {ARCHIVE: base64.b64encode(archive).decode()}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _owned(spec, attempt, uid), "binaryData": content}
+
+
+def secret(spec: Spec, attempt: int, uid: str) -> dict[str, Any]:
+    """Return the Secret that the pod of an attempt waits for; it has the ConfigMap's name."""
+    data = {name: base64.b64encode(content).decode() for name, content in spec.secrets.items()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": _owned(spec, attempt, uid), "data": data}
 
 
 def job_name(spec: Spec, attempt: int) -> str:
@@ -150,6 +159,14 @@ def new_name(image: str) -> str:
     """Return a name for a build that no other has."""
     words = re.sub("[^a-z0-9]+", "-", split_tag(image)[0].rpartition("/")[2]).strip("-")
     return f"build-{words[: NAME_LENGTH - 13]}".rstrip("-") + f"-{secrets.token_hex(3)}"
+
+
+def _owned(spec: Spec, attempt: int, uid: str | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": config_map_name(spec, attempt), "labels": _labels(spec)}
+    if uid:
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job_name(spec, attempt), "uid": uid}
+        metadata["ownerReferences"] = [owner]
+    return metadata
 
 
 def _labels(spec: Spec) -> dict[str, str]:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
-from jenkins_kaniko import errors, resources
+from jenkins_kaniko import buildsecrets, errors, resources
 from jenkins_kaniko.buildjob import Mounted, Spec, new_name
 from jenkins_kaniko.engines import split_tag
 from jenkins_kaniko.options import DEFAULT_ENGINE, Builder, problems
@@ -30,7 +30,8 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
     Raises:
         WrongInputError: an option cannot be used; those that kanikoBuild has too are named all at once.
     """
-    options = _options(given, environment)
+    secrets_read = buildsecrets.read(given["secrets"], environment)
+    options = _options(given, environment) | {"secrets": buildsecrets.places(secrets_read)}
     builder = _builder(given)
     if mistakes := problems(options, builder):
         raise errors.WrongInputError(mistakes)
@@ -49,6 +50,7 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
         profile=given["profile"],
         node_selector=_pairs("--node-selector", given["node_selector"]),
         tolerations=[_toleration(text) for text in given["tolerations"]],
+        secrets=secrets_read,
         timeout=given["timeout"],
         pending_timeout=given["pending_timeout"],
         keep=given["keep"],

@@ -55,6 +55,8 @@ def build_options(command: Any) -> Any:
                          help="How often what can pass, such as a lost connection, is tried again."),
             click.option("--extra-arg", "extra_args", multiple=True, metavar="FLAG",
                          help="A further flag of the builder, such as --extra-arg=--single-snapshot."),
+            click.option("--secret", "secrets", multiple=True, metavar="id=NAME[,src=FILE|,env=VAR]",
+                         help="What RUN --mount=type=secret,id=NAME mounts; else the variable NAME."),
             click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the builder."),
             click.option("--engine", metavar="NAME", help="What builds: kaniko, the only one yet."),
         )

@@ -58,6 +58,10 @@ class Pods:
         """Make a ConfigMap. Raises as create_job does."""
         self._create("configmaps", manifest)
 
+    def create_secret(self, manifest: Mapping[str, Any]) -> None:
+        """Make a Secret. Raises as create_job does."""
+        self._create("secrets", manifest)
+
     def jobs(self, label: str) -> list[dict[str, Any]]:
         """Return the Jobs that a label selector finds."""
         return self._list("jobs", labelSelector=label)

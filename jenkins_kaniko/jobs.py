@@ -1,4 +1,4 @@
-"""The Job of an attempt and the ConfigMap beside it: made, and removed in every outcome."""
+"""The Job of an attempt, and the ConfigMap and the Secret beside it: made, and removed in every outcome."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class Door(Protocol):
 
     def create_job(self, manifest: Mapping[str, Any]) -> str: ...
     def create_config_map(self, manifest: Mapping[str, Any]) -> None: ...
+    def create_secret(self, manifest: Mapping[str, Any]) -> None: ...
     def jobs(self, label: str) -> list[dict[str, Any]]: ...
     def delete_job(self, name: str, uid: str) -> None: ...
 
@@ -30,8 +31,8 @@ def made(
 ) -> Iterator[str]:
     """Make the Job of an attempt, give its uid, and remove it with all that it owns, unless what ended is to be kept.
 
-    The Job comes first and owns the ConfigMap, which its pod waits for: so nothing stays for ever, whenever this
-    program is killed.
+    The Job comes first and owns what its pod waits for, the ConfigMap and the Secret: so nothing stays for ever,
+    whenever this program is killed.
 
     Args:
         archive: the build context, where it goes by a ConfigMap.
@@ -43,6 +44,8 @@ def made(
     uid, keep = None, spec.keep
     try:
         uid = door.create_job(manifest)
+        if spec.secrets:
+            door.create_secret(buildjob.secret(spec, number, uid))
         if archive:
             door.create_config_map(buildjob.config_map(spec, number, uid, archive))
         yield uid

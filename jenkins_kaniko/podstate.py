@@ -92,7 +92,7 @@ def hopeless_event(events: Sequence[Mapping[str, Any]], own: str) -> str | None:
     """Return the event that says that a pod will never start.
 
     Args:
-        own: name of the ConfigMap that the build itself makes, a moment after the Job.
+        own: name of the ConfigMap and the Secret that the build itself makes, a moment after the Job.
     """
     for message in _messages(events):
         if HOPELESS_EVENT.search(message) and f'"{own}"' not in message:

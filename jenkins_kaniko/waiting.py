@@ -21,7 +21,7 @@ class Waiting:
     """
 
     def __init__(self, tell: Callable[[str], None], own: str) -> None:
-        """`own` is the ConfigMap that the build itself makes, a moment after the Job."""
+        """`own` names the ConfigMap and the Secret that the build itself makes, a moment after the Job."""
         self.pod: str | None = None
         self.reason: str | None = None
         self._tell, self._own = tell, own

@@ -36,6 +36,7 @@ LAYERS = (
     {"mistakes"},
     {"model"},
     {"document", "fleetfile", "options", "templates"},
+    {"buildsecrets"},
     {"errors", "resources", "merge"},
     {"__init__"},
 )

@@ -52,7 +52,7 @@ class Builds:
         until = time.monotonic() + 30
         while True:
             label = "app.kubernetes.io/managed-by=jenkins-kaniko"
-            names = self.kubectl("get", "jobs,pods,configmaps", "-l", label, "-o", "name").split()
+            names = self.kubectl("get", "jobs,pods,configmaps,secrets", "-l", label, "-o", "name").split()
             if not names or time.monotonic() > until:
                 return names
             time.sleep(0.5)

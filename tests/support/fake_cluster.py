@@ -74,6 +74,9 @@ class FakeCluster:
     def create_config_map(self, manifest: Mapping[str, Any]) -> None:
         self.made.append(manifest)
 
+    def create_secret(self, manifest: Mapping[str, Any]) -> None:
+        self.made.append(manifest)
+
     def jobs(self, label: str) -> list[dict[str, Any]]:
         found = [dict(one) for one in self.made if one["kind"] == "Job"]
         return [{**one, "metadata": {**one["metadata"], "uid": "found"}} for one in found]
