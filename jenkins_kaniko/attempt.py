@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -98,12 +99,28 @@ class Attempt:
             FailedError: there is none.
             WrongInputError, RefusedError, UnreachableError: as the door does.
         """
+        with self._made(detached=False):
+            return self._ended(self._started())
+
+    def send_off(self) -> None:
+        """Make the Job and bring the build context there; what comes then needs nobody.
+
+        Raises: as digest does.
+        """
+        with self._made(detached=True):
+            if self._archive is None:
+                self._started()
+
+    @contextmanager
+    def _made(self, *, detached: bool) -> Iterator[None]:
         told = self._listener.note
         try:
-            with made(self._door, self._spec, self._number, self._manifest, self._archive, told) as uid:
+            with made(
+                self._door, self._spec, self._number, self._manifest, self._archive, told, detached=detached
+            ) as uid:
                 self._listener.detail(f"job {self._door.namespace}/{self._name} created")
                 self._pods = f"batch.kubernetes.io/controller-uid={uid}"
-                return self._ended(self._started())
+                yield
         except DeniedError as error:
             raise _lost(str(error)) from None
 
@@ -162,21 +179,8 @@ class Attempt:
             self._read_log(name, follow=True)
             end = self._end_soon()
         self._read_log(name, follow=False)  # the log may have been cut before its end
-        if end.reason in podstate.NOT_BY_ITSELF:
-            raise _lost(f"{end.reason}: {end.message}")
-        if end.exit_code != 0:
-            raise FailedError(
-                BuildFailedError,
-                Seen(
-                    log=self.log.text,
-                    exit_code=end.exit_code,
-                    dockerfile=self._context.facts.dockerfile_text,
-                    path=self._spec.options.get("dockerfile", "Dockerfile"),
-                ),
-            )
-        if not end.message.startswith("sha256:"):
-            raise _lost("the builder ended well, and told no digest")
-        return end.message.strip()
+        dockerfile, path = self._context.facts.dockerfile_text, self._spec.options.get("dockerfile", "Dockerfile")
+        return pushed(end, self.log, dockerfile, path)
 
     def _end_soon(self) -> podstate.Ended | None:
         """Return how the builder ended; None if it still runs after a moment."""
@@ -231,6 +235,24 @@ class Attempt:
         if self._deadline is not None and time.monotonic() > self._deadline:
             minutes = f"{self._spec.timeout / 60:g}"
             raise FailedError(TimedOutError, Seen(exception=f"timed out after {minutes} minutes"))
+
+
+def pushed(end: podstate.Ended, log: BuildLog, dockerfile: str | None = None, path: str | None = None) -> str:
+    """Return the digest that the builder told at its end.
+
+    Args:
+        dockerfile, path: of the Dockerfile, where its text is known.
+
+    Raises:
+        FailedError: it did not end well.
+    """
+    if end.reason in podstate.NOT_BY_ITSELF:
+        raise _lost(f"{end.reason}: {end.message}")
+    if end.exit_code != 0:
+        raise FailedError(BuildFailedError, Seen(log.text, end.exit_code, dockerfile=dockerfile, path=path))
+    if not end.message.startswith("sha256:"):
+        raise _lost("the builder ended well, and told no digest")
+    return end.message.strip()
 
 
 def _lost(why: str) -> FailedError:

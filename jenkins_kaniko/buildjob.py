@@ -11,7 +11,7 @@ from typing import Any
 
 from jenkins_kaniko import buildsecrets, resources
 from jenkins_kaniko.contexts import Facts
-from jenkins_kaniko.engines import Place, argv, split_tag
+from jenkins_kaniko.engines import Place, argv, destinations, split_tag
 from jenkins_kaniko.options import DEFAULT_ENGINE, Builder
 from jenkins_kaniko.templates import PROFILES, parsed, text_template
 from jenkins_kaniko.transport import ARCHIVE, FOLDER, UNPACKED, waiting
@@ -21,6 +21,8 @@ DIGEST_FILE = "/dev/termination-log"
 BUILD_LABEL = "jenkins-kaniko/build"
 MANAGED = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
 CLIENT_ANNOTATION = "jenkins-kaniko/client"
+IMAGE_ANNOTATION = "jenkins-kaniko/image"
+TAGS_ANNOTATION = "jenkins-kaniko/tags"
 TTL_SECONDS = 3600
 MARGIN_SECONDS = 60
 """How much later than the client the cluster itself ends a build."""
@@ -102,7 +104,7 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
     text = text_template("build-job.yaml").render(
         name=job_name(spec, attempt),
         labels=_labels(spec),
-        client=client(spec),
+        annotations=_annotations(spec),
         config_map=config_map_name(spec, attempt),
         deadline=round(spec.timeout + spec.pending_timeout + MARGIN_SECONDS),
         ttl=TTL_SECONDS,
@@ -171,6 +173,13 @@ def _owned(spec: Spec, attempt: int, uid: str | None) -> dict[str, Any]:
 
 def _labels(spec: Spec) -> dict[str, str]:
     return {**MANAGED, BUILD_LABEL: spec.name}
+
+
+def _annotations(spec: Spec) -> dict[str, str]:
+    """Return what tells of a build to those that did not start it."""
+    image = spec.options["image"]
+    tags = [split_tag(name)[1] or "" for name in destinations(image, spec.options.get("tags", []))]
+    return {CLIENT_ANNOTATION: client(spec), IMAGE_ANNOTATION: split_tag(image)[0], TAGS_ANNOTATION: " ".join(tags)}
 
 
 def image_labels(facts: Facts) -> dict[str, str]:

@@ -26,6 +26,10 @@ COMMANDS = {
     "list": "cli_fleet",
     "import": "cli_import",
     "build": "cli_build",
+    "ps": "cli_builds",
+    "logs": "cli_builds",
+    "cancel": "cli_builds",
+    "gc": "cli_builds",
     "explain": "cli_explain",
 }
 """Commands to the modules that hold them, in the order of the help."""
@@ -48,6 +52,10 @@ def cli() -> None:
     jenkins-kaniko list         what is there, and whose is it?
     jenkins-kaniko import       take templates that are there into the configuration
     jenkins-kaniko build        build an image without Jenkins
+    jenkins-kaniko ps           which builds are there, and how are they?
+    jenkins-kaniko logs         what does a build say, and how did it end?
+    jenkins-kaniko cancel       end a build
+    jenkins-kaniko gc           remove what killed builds left
     jenkins-kaniko explain      what does the log of a failed build mean?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,

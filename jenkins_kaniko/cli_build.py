@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from jenkins_kaniko import errors
+from jenkins_kaniko.cli_build_modes import check, door, mode_options, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
 from jenkins_kaniko.cli_from_config import from_config_option
 from jenkins_kaniko.cli_shared import output_option, print_json
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @from_config_option
 @build_options
 @pod_options
+@mode_options
 @click.option("--render", is_flag=True, help="Print what would be made in the cluster instead.")
 @output_option
 @click.option("-v", "--verbose", is_flag=True, help="Tell what is done.")
@@ -53,18 +55,25 @@ def build(
     Examples:
       jenkins-kaniko build . -t registry.example.com/team/app:1.4.2
       jenkins-kaniko build services/api -t registry.example.com/team/api --build-arg VERSION=1.4.2 --timeout 20m
+      jenkins-kaniko logs -f $(jenkins-kaniko build . -t registry.example.com/team/app --detach)
     """
     from jenkins_kaniko.buildspec import spec_of
 
     spec = spec_of(given, os.environ)
+    check(given, digest_file)
     with _ending_well(output), _opened(source, subfolder, spec) as context:
         if render:
             click.echo(_manifests(spec, context), nl=False)
             return
         from jenkins_kaniko.build import build as build_image
-        from jenkins_kaniko.cluster_pods import Pods
+        from jenkins_kaniko.following import send_off
 
-        result = build_image(spec, context, Pods(given["namespace"]), _listener(verbose))
+        with door(given, spec, _say) as namespace:
+            if given["detach"]:
+                send_off(spec, context, namespace, _listener(verbose))
+                tell_sent(spec, namespace.namespace, output)
+                return
+            result = build_image(spec, context, namespace, _listener(verbose))
     _tell(result, output, digest_file)
 
 

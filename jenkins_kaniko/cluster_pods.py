@@ -68,9 +68,7 @@ class Pods:
 
     def delete_job(self, name: str, uid: str) -> None:
         """Delete a Job and, behind it, all that it owns; one that is gone already is no error."""
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        with suppress(kubernetes.client.ApiException), self._asking("delete jobs", 404, 409):
-            self._request("DELETE", f"jobs/{name}", body=body).read()
+        self._delete("jobs", name, uid)
 
     def watch(self, label: str, seconds: float) -> Iterator[dict[str, Any] | None]:
         """Yield the pods that a label selector finds as they are and as they change; None where one was deleted.
@@ -149,6 +147,11 @@ class Pods:
             made: dict[str, Any] = json.loads(self._request("POST", kind, body=manifest).data)
         return made
 
+    def _delete(self, kind: str, name: str, uid: str) -> None:
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        with suppress(kubernetes.client.ApiException), self._asking(f"delete {kind}", 404, 409):
+            self._request("DELETE", f"{kind}/{name}", body=body).read()
+
     def _list(self, kind: str, **query: str) -> list[dict[str, Any]]:
         with self._asking(f"list {kind}"):
             items: list[dict[str, Any]] = json.loads(self._request("GET", kind, query).data)["items"]
@@ -165,7 +168,7 @@ class Pods:
         """Ask by HTTP: the client's classes for a hundred kinds of objects would take longer to import than a build.
 
         Args:
-            path: below the namespace.
+            path: below the namespace, but for namespaces themselves.
             quiet: how many seconds may pass without anything.
 
         Raises:
@@ -187,8 +190,8 @@ class Pods:
 
     def _url(self, path: str, query: Mapping[str, Any]) -> str:
         group = "apis/batch/v1" if path.startswith("jobs") else "api/v1"
-        place = f"{self._configuration.host}/{group}/namespaces/{self.namespace}/{path}"
-        return f"{place}?{urlencode(query, doseq=True)}"
+        place = path if path.startswith("namespaces") else f"namespaces/{self.namespace}/{path}"
+        return f"{self._configuration.host}/{group}/{place}?{urlencode(query, doseq=True)}"
 
     def _headers(self) -> dict[str, str]:
         return {one["key"]: one["value"] for one in self._configuration.auth_settings().values()}

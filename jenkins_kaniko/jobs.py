@@ -27,7 +27,14 @@ class Door(Protocol):
 
 @contextmanager
 def made(
-    door: Door, spec: Spec, number: int, manifest: Mapping[str, Any], archive: bytes | None, tell: Callable[[str], None]
+    door: Door,
+    spec: Spec,
+    number: int,
+    manifest: Mapping[str, Any],
+    archive: bytes | None,
+    tell: Callable[[str], None],
+    *,
+    detached: bool = False,
 ) -> Iterator[str]:
     """Make the Job of an attempt, give its uid, and remove it with all that it owns, unless what ended is to be kept.
 
@@ -37,6 +44,7 @@ def made(
     Args:
         archive: the build context, where it goes by a ConfigMap.
         tell: takes a line where the Job cannot be removed.
+        detached: the Job stays where nothing went wrong, and goes on alone.
 
     Raises:
         DeniedError, RefusedError, WrongInputError, UnreachableError: as the door does.
@@ -49,6 +57,7 @@ def made(
         if archive:
             door.create_config_map(buildjob.config_map(spec, number, uid, archive))
         yield uid
+        keep = keep or detached
     except (KeyboardInterrupt, SystemExit):
         keep = False
         raise
@@ -60,7 +69,7 @@ def made(
 def _removed(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
     try:
         if uid := uid or _uid_of(door, spec):
-            _deleted(door, name, uid)
+            patiently(lambda: door.delete_job(name, uid))
     except UnreachableError as error:
         tell(f"job {name} is left until an hour after its end: {error}")
 
@@ -74,11 +83,16 @@ def _uid_of(door: Door, spec: Spec) -> str | None:
     return None
 
 
-def _deleted(door: Door, name: str, uid: str) -> None:
+def patiently(ask: Callable[[], None]) -> None:
+    """Ask the cluster for something until it answers, for as long as an API server may be away.
+
+    Raises:
+        UnansweredError: it is away for longer.
+    """
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return door.delete_job(name, uid)
+            return ask()
         except UnansweredError:
             if time.monotonic() > give_up:
                 raise

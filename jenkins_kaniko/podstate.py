@@ -19,8 +19,11 @@ NOT_BY_ITSELF = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStat
 PULL_FAILED = "ErrImagePull"
 HOPELESS_EVENT = re.compile(r'MountVolume.SetUp failed .*(?:secret|configmap) "[^"]+" not found')
 """What the kubelet says of a Secret or ConfigMap that is not there."""
-DENIED_EVENT = re.compile(r"Error creating: (?!.*exceeded quota)(.*(?:is forbidden|denied the request|violates).*)")
-"""What the Job controller says of a pod that it may not make; a quota can pass."""
+DENIED_EVENT = re.compile(
+    r"Error creating: (?!.*(?:exceeded quota|looking up service account))"
+    r"(.*(?:is forbidden|denied the request|violates).*)"
+)
+"""What the Job controller says of a pod that it may not make; a quota can pass, and a new namespace gets accounts."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+"""Builds and leftovers -> text for people, plain data for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jenkins_kaniko.builds import Build
+from jenkins_kaniko.errors import JenkinsKanikoError
+from jenkins_kaniko.leftovers import Leftover
+from jenkins_kaniko.report import error_data
+
+HEADINGS = ("NAME", "IMAGE", "AGE", "CLIENT", "STATE")
+UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
+
+
+def builds_data(builds: Sequence[Build]) -> dict[str, Any]:
+    """Return the builds; what nobody knows is null."""
+    return {
+        "builds": [
+            {
+                "name": one.name,
+                "image": one.image or None,
+                "tags": one.tags,
+                "client": one.client or None,
+                "created": one.created.isoformat(),
+                "state": one.state,
+                "why": one.why,
+            }
+            for one in builds
+        ]
+    }
+
+
+def builds_text(builds: Sequence[Build], now: datetime) -> str:
+    """Return a table."""
+    if not builds:
+        return "no builds"
+    rows = [HEADINGS, *(_row(one, now) for one in builds)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _row(build: Build, now: datetime) -> tuple[str, ...]:
+    state = f"{build.state}: {' '.join(build.why.split())}" if build.why else build.state
+    age = _age((now - build.created).total_seconds())
+    return build.name, build.reference or "-", age, build.client or "-", state
+
+
+def _age(seconds: float) -> str:
+    for size, unit in UNITS:
+        if seconds >= size:
+            return f"{seconds // size:.0f}{unit}"
+    return f"{max(0, seconds):.0f}s"
+
+
+def leftovers_data(
+    found: Sequence[Leftover], failed: Mapping[Leftover, JenkinsKanikoError], *, removed: bool
+) -> dict[str, Any]:
+    """Return what was found, and what became of it."""
+    items = []
+    for one in found:
+        item: dict[str, Any] = {"kind": one.kind, "namespace": one.namespace, "name": one.name, "why": one.why}
+        item["removed"] = removed and one not in failed
+        if one in failed:
+            item["error"] = error_data(failed[one])
+        items.append(item)
+    return {"leftovers": items}
+
+
+def leftovers_text(found: Sequence[Leftover], failed: Mapping[Leftover, JenkinsKanikoError], *, removed: bool) -> str:
+    """Return a line for each."""
+    lines = []
+    for one in found:
+        done = "would remove" if not removed else "could not remove" if one in failed else "removed"
+        lines.append(f"{done} {one.title}: {failed.get(one, one.why)}")
+    return "\n".join(lines) or "nothing is left"

@@ -1,0 +1,159 @@
+"""Builds that go on without their client: sent off, and followed later by whoever wants to know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+from jenkins_kaniko import attempt, builds, podstate, transport
+from jenkins_kaniko.attempt import QUIET_SECONDS, TICK_SECONDS, Attempt, FailedError, Listener
+from jenkins_kaniko.build import Result
+from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.buildlog import BuildLog
+from jenkins_kaniko.builds import RUNNING, WAITING, Build
+from jenkins_kaniko.contexts import Context
+from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, UnansweredError
+from jenkins_kaniko.explain import Seen, explanation
+from jenkins_kaniko.jobs import PATIENCE_SECONDS
+from jenkins_kaniko.options import DEFAULT_ENGINE
+from jenkins_kaniko.podstate import Pod
+from jenkins_kaniko.waiting import Waiting
+
+KILLED = 137
+"""How a builder ends whose pod is deleted."""
+
+
+class Door(builds.Door, Protocol):
+    """What following needs of the cluster; cluster_builds.Builds is one."""
+
+    def watch(self, label: str, seconds: float) -> Iterator[Pod | None]: ...
+    def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterable[bytes]: ...
+
+
+def send_off(spec: Spec, context: Context, door: attempt.Door, listener: Listener) -> None:
+    """Begin a build that needs nobody: its Job stays for an hour after its end, and nothing is tried again.
+
+    Raises:
+        WrongInputError, RefusedError, UnreachableError, TimedOutError, JenkinsKanikoError: as build() does.
+    """
+    archive = transport.packed(context.tar())
+    try:
+        Attempt(spec, 1, context, archive, door, listener).send_off()
+    except FailedError as failure:
+        raise failure.kind(f"{spec.options['image']}: {explanation(failure.seen)}") from None
+
+
+def follow(door: Door, name: str, listener: Listener, *, to_end: bool) -> Result | None:
+    """Show the log of a build that somebody started, and return its result.
+
+    Args:
+        to_end: wait for it; else return None where the build did not end yet.
+
+    Raises:
+        WrongInputError: there is no such build.
+        UnreachableError: the cluster does not answer, or forbids it.
+        TimedOutError: the cluster ended it, for its deadline.
+        BuildFailedError: the builder says so.
+        JenkinsKanikoError: the cluster could not do it, or its Job is gone.
+    """
+    build = builds.find(door, name)
+    log, waiting = BuildLog(), Waiting(listener.note, _own_config_map(build))
+    while not build.over:
+        if build.state == RUNNING:
+            _read(door, build, log, listener, follow=to_end)
+        elif why := _in_vain(door, build, waiting):
+            raise JenkinsKanikoError(f"{build.reference}: {explanation(Seen(exception=why))}")
+        if not to_end:
+            return None
+        build = _later(door, build)
+    _read(door, build, log, listener, follow=False)
+    return _result(door, build, log)
+
+
+def _own_config_map(build: Build) -> str:
+    """Return the ConfigMap with the build context, which comes a moment after the Job."""
+    volumes = {one["name"]: one for one in build.job["spec"]["template"]["spec"]["volumes"]}
+    return str(volumes["context"].get("configMap", {}).get("name", ""))
+
+
+def _in_vain(door: Door, build: Build, waiting: Waiting) -> str | None:
+    if build.pod and (why := waiting.in_vain(build.pod)):
+        return why
+    return waiting.in_vain_by_events(door.events(waiting.pod or build.job["metadata"]["name"]))
+
+
+def _read(door: Door, build: Build, log: BuildLog, listener: Listener, *, follow: bool) -> None:
+    """Show what is new of the log; where the connection breaks, the rest comes with the next call."""
+    if build.pod is None:
+        return
+    name = build.pod["metadata"]["name"]
+    try:
+        for line in door.log(name, DEFAULT_ENGINE, log.since(), follow=follow, quiet=QUIET_SECONDS):
+            if (text := log.new(line)) is not None:
+                listener.line(text)
+    except UnansweredError as error:
+        listener.detail(f"log: {error}")
+
+
+def _later(door: Door, build: Build) -> Build:
+    """Return the build as it is after a moment, or as soon as its pod starts or ends.
+
+    The pod is watched: who waits for a build of his own removes its Job right after its end.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            for pod in door.watch(build.pods, TICK_SECONDS):
+                if pod and (now := build.seen(pod)).state not in (WAITING, build.state):
+                    return now
+            return _now(door, build)
+        except UnansweredError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(1)
+
+
+def _now(door: Door, build: Build) -> Build:
+    for now in builds.builds(door, build.name):
+        if now.uid == build.uid:
+            return now
+    raise _gone(build)
+
+
+def _gone(build: Build) -> JenkinsKanikoError:
+    return JenkinsKanikoError(f"{build.name}: its Job is gone: it was cancelled, or its own client removed it")
+
+
+def _result(door: Door, build: Build, log: BuildLog) -> Result:
+    end = podstate.ended(build.pod, DEFAULT_ENGINE) if build.pod else None
+    if end is None or end.exit_code == KILLED:
+        build = _now(door, build)
+    if build.out_of_time:
+        minutes = build.job["spec"]["activeDeadlineSeconds"] / 60
+        raise TimedOutError(f"{build.reference}: {explanation(Seen(exception=f'timed out after {minutes:g} minutes'))}")
+    if end is None:
+        why = build.why or "its pod is gone, and with it the log and the digest"
+        raise JenkinsKanikoError(f"{build.reference}: {explanation(Seen(exception=why))}")
+    try:
+        digest = attempt.pushed(end, log)
+    except FailedError as failure:
+        raise failure.kind(f"{build.reference}: {explanation(failure.seen)}") from None
+    return Result(
+        image=build.image,
+        tags=build.tags,
+        digest=digest,
+        engine=DEFAULT_ENGINE,
+        seconds=_seconds(build),
+        cache_hits=log.hits,
+        cache_misses=log.misses,
+        first_miss=log.first_miss,
+        commit=None,
+    )
+
+
+def _seconds(build: Build) -> int:
+    """Return how long it took, its pod's start included."""
+    states: list[dict[str, Any]] = (build.pod or {})["status"]["containerStatuses"]
+    ended = next(one["state"]["terminated"]["finishedAt"] for one in states if one["name"] == DEFAULT_ENGINE)
+    return round((builds.when(ended) - build.created).total_seconds())

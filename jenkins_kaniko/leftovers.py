@@ -1,0 +1,109 @@
+"""What killed clients left in a cluster: found by labels and age, and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from jenkins_kaniko.builds import OURS, ended_at, when
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError
+
+OWNED = ("configmaps", "secrets")
+"""Kinds of what a Job of a build owns, as in a URL."""
+
+
+class Door(Protocol):
+    """What this needs of the cluster; cluster_builds.Builds is one."""
+
+    namespace: str
+
+    def at(self, namespace: str) -> Door: ...
+    def jobs(self, label: str) -> list[dict[str, Any]]: ...
+    def listed(self, kind: str, label: str) -> list[dict[str, Any]]: ...
+    def delete(self, kind: str, name: str, uid: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """An object that nobody needs any longer, and why; `kind` as in a URL."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    why: str
+
+    @property
+    def title(self) -> str:
+        """Kind and name, as people write them."""
+        kind = self.kind.removesuffix("s")
+        return f"{kind} {self.name}" if kind == "namespace" else f"{kind} {self.namespace}/{self.name}"
+
+
+def leftovers(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> list[Leftover]:
+    """Return what builds left in the namespace of a door, and the namespaces that --isolate left.
+
+    Args:
+        age: how long ago an end, or what else makes it a leftover, must be.
+        tell: told of kinds that we may not list, so that nothing is known of them.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids listing Jobs.
+    """
+    jobs = door.jobs(OURS)
+    found = [_leftover("jobs", door.namespace, job, why) for job in jobs if (why := _over(job, age, now))]
+    there = {job["metadata"]["uid"] for job in jobs}
+    for kind in OWNED:
+        for one in _listed(door, kind, tell):
+            if _older(one, age, now) and not _owners(one) & there:
+                found.append(_leftover(kind, door.namespace, one, "its Job is gone"))
+    for one in _listed(door, "namespaces", tell):
+        name = one["metadata"]["name"]
+        deserted = _older(one, age, now) and "deletionTimestamp" not in one["metadata"]
+        if deserted and all(_over(job, timedelta(), now) for job in door.at(name).jobs(OURS)):
+            found.append(_leftover("namespaces", name, one, "no build is in it"))
+    return found
+
+
+def remove(door: Door, found: Sequence[Leftover]) -> dict[Leftover, JenkinsKanikoError]:
+    """Delete leftovers, each whatever becomes of the others; return what went wrong."""
+    failed = {}
+    for one in found:
+        try:
+            door.delete(one.kind, one.name, one.uid)
+        except JenkinsKanikoError as error:
+            failed[one] = error
+    return failed
+
+
+def _leftover(kind: str, namespace: str, found: Mapping[str, Any], why: str) -> Leftover:
+    return Leftover(kind, namespace, found["metadata"]["name"], found["metadata"]["uid"], why)
+
+
+def _over(job: Mapping[str, Any], age: timedelta, now: datetime) -> str | None:
+    """Return why nobody needs a Job any longer, None where somebody may."""
+    if end := ended_at(job):
+        return "it ended" if end + age <= now else None
+    deadline = when(job["metadata"]["creationTimestamp"]) + timedelta(seconds=job["spec"]["activeDeadlineSeconds"])
+    return "its deadline passed" if deadline + age <= now else None
+
+
+def _older(found: Mapping[str, Any], age: timedelta, now: datetime) -> bool:
+    return when(found["metadata"]["creationTimestamp"]) + age <= now
+
+
+def _owners(found: Mapping[str, Any]) -> set[str]:
+    return {owner["uid"] for owner in found["metadata"].get("ownerReferences", [])}
+
+
+def _listed(door: Door, kind: str, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Return the objects of builds; who may not list a kind did not make any of it, or cannot remove it."""
+    try:
+        return door.listed(kind, OURS)
+    except UnansweredError:
+        raise
+    except UnreachableError as error:
+        tell(f"not looked at: {kind}: {error}")
+        return []
