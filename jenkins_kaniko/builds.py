@@ -93,8 +93,8 @@ def builds(door: Door, name: str | None = None) -> list[Build]:
     label = f"{OURS}={name}" if name else OURS
     pods = {one["metadata"]["labels"].get(CONTROLLER_LABEL): one for one in door.listed("pods", label)}
     found = [_build(job, pods.get(job["metadata"]["uid"])) for job in door.jobs(label)]
-    newest = {one.name: one for one in sorted(found, key=lambda one: one.created)}
-    return [_explained(door, one) for one in newest.values()]
+    newest = {one.name: one for one in sorted(found, key=_created)}
+    return [_explained(door, one) for one in sorted(newest.values(), key=_created)]
 
 
 def find(door: Door, name: str) -> Build:
@@ -128,6 +128,10 @@ def ended_at(job: Mapping[str, Any]) -> datetime | None:
 def when(timestamp: str) -> datetime:
     """Return the time that Kubernetes writes."""
     return datetime.fromisoformat(timestamp)
+
+
+def _created(build: Build) -> datetime:
+    return build.created
 
 
 def _build(job: Mapping[str, Any], pod: Pod | None) -> Build:

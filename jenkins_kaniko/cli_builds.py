@@ -44,7 +44,7 @@ def ps(namespace: str | None, output: str) -> None:
     if output == "json":
         print_json("ps", buildlisting.builds_data(found))
     else:
-        click.echo(buildlisting.builds_text(found, datetime.now(UTC)))
+        click.echo(buildlisting.builds_text(found, _now()))
 
 
 @click.command()
@@ -121,7 +121,7 @@ def gc(namespace: str | None, older_than: float, yes: bool, output: str) -> None
 
     with _told_as("gc", output):
         door = _door(namespace)
-        found = leftovers.leftovers(door, timedelta(seconds=older_than), datetime.now(UTC), _say)
+        found = leftovers.leftovers(door, timedelta(seconds=older_than), _now(), _say)
     failed = leftovers.remove(door, found) if yes else {}
     if output == "json":
         print_json("gc", buildlisting.leftovers_data(found, failed, removed=yes))
@@ -142,6 +142,10 @@ def _door(namespace: str | None) -> Builds:
     from jenkins_kaniko.cluster_builds import Builds
 
     return Builds(namespace)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @contextmanager

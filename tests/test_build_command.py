@@ -140,6 +140,9 @@ def test_names_are_new_and_fit() -> None:
         (["--annotation", "a=b", "--image", "example.com/k:1"], "--annotation needs osscontainertools 1.25.3"),
         (["--extra-arg=--cleanup"], "--cleanup is set by the step itself"),
         (["-f", "nowhere"], "nowhere"),
+        (["--detach", "--digest-file", "digest"], "--digest-file: not with --detach"),
+        (["--detach", "--isolate"], "--isolate: not with --detach"),
+        (["--isolate", "--keep"], "--keep: not with --isolate"),
     ],
 )
 def test_what_cannot_be_used_is_named(arguments: list[str], says: str) -> None:

@@ -1,0 +1,223 @@
+"""What is known of builds by their Jobs and pods, and what becomes of one that is followed; the cluster is a fake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from jenkins_kaniko import errors, transport
+from jenkins_kaniko.build import Result
+from jenkins_kaniko.builds import builds, find
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
+from jenkins_kaniko.following import follow, send_off
+from tests.support.fake_builds import FakeBuilds, condition, job, of
+from tests.support.fake_cluster import (
+    DIGEST,
+    IMAGE,
+    RUNNING,
+    Answer,
+    FakeCluster,
+    Told,
+    context,
+    ended,
+    pod,
+    spec,
+    state,
+)
+from tests.test_build import clock, log
+
+__all__ = ["clock"]
+pytestmark = pytest.mark.usefixtures("clock")
+
+LOST = UnansweredError("the cluster cannot be reached: gone")
+EVICTED = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+OUT_OF_TIME = condition("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
+KILLED = ended(137, "", "Error")
+DONE = state(
+    "kaniko",
+    terminated={"exitCode": 0, "message": DIGEST, "reason": "Completed", "finishedAt": "2026-11-21T12:00:14Z"},
+)
+
+
+def cluster(owner: dict[str, Any], its: Mapping[str, Any] | None = None, **more: Any) -> FakeBuilds:
+    pods = [of(owner, its)] if its else []
+    return FakeBuilds(**{"watches": [[]], "objects": {"jobs": [owner], "pods": pods}, **more})
+
+
+@pytest.mark.parametrize(
+    ("owner", "its", "expected"),
+    [
+        (job(), None, ("waiting", "FailedCreate: exceeded quota")),
+        (job(), pod(), ("waiting", None)),
+        (job(), state("kaniko", waiting={"reason": "ErrImagePull"}), ("waiting", "ErrImagePull: ")),
+        (job(), state("context", running={}), ("waiting", None)),
+        (job(), RUNNING, ("running", None)),
+        (job(), DONE, ("succeeded", None)),
+        (job("app", condition("Complete")), None, ("succeeded", None)),
+        (job(), ended(3, "", "Error"), ("failed", "Error: exit code 3")),
+        (job(), EVICTED, ("failed", "Evicted: The node was low on resource: memory.")),
+        (job("app", condition("Failed", "Why", "so")), None, ("failed", "Why: so")),
+        (job("app", OUT_OF_TIME), KILLED, ("failed", "out of time")),
+    ],
+)  # fmt: skip
+def test_a_build_is_as_its_job_and_pod_are(
+    owner: dict[str, Any], its: dict[str, Any] | None, expected: tuple[str, str | None]
+) -> None:
+    told = [{"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota"}]
+    (found,) = builds(cluster(owner, its, told=told))
+    assert (found.state, found.why) == expected
+    assert (found.name, found.reference, found.client) == ("app", IMAGE, "me@here")
+
+
+def test_a_build_is_its_newest_job_and_what_is_no_build_is_none() -> None:
+    first, second, other = job(created="12:00:00"), job(created="12:00:09"), job("other", created="12:00:05")
+    foreign = job("foreign")
+    del foreign["metadata"]["labels"]["jenkins-kaniko/build"]
+    door = FakeBuilds([[]], objects={"jobs": [second, foreign, first, other], "pods": [of(first, KILLED)]})
+    assert [(one.name, one.uid, one.state) for one in builds(door)] == [
+        ("other", other["metadata"]["uid"], "waiting"),
+        ("app", second["metadata"]["uid"], "waiting"),
+    ]
+
+
+def test_an_unknown_build_is_told_with_the_nearest() -> None:
+    door = FakeBuilds([[]], objects={"jobs": [job("build-app-1"), job("zoo")]})
+    with pytest.raises(errors.WrongInputError) as caught:
+        find(door, "build-app-2")
+    assert str(caught.value) == (
+        "no build build-app-2 in namespace builds; did you mean build-app-1? (there: build-app-1, zoo)"
+    )
+    with pytest.raises(errors.WrongInputError, match="no build x in namespace builds; there: none"):
+        find(FakeBuilds([[]]), "x")
+
+
+# --- following -------------------------------------------------------------------------------------------------------
+
+
+def failure(door: FakeBuilds, told: Told | None = None) -> JenkinsKanikoError:
+    with pytest.raises(JenkinsKanikoError) as caught:
+        follow(door, "app", (told or Told()).listener, to_end=True)
+    return caught.value
+
+
+def test_a_build_is_followed_to_its_result_and_no_line_comes_twice() -> None:
+    owner, told = job(tags="1 latest"), Told()
+    lines = log(b"INFO[0001] No cached layer found for cmd RUN one", b"two", b"three")
+    running, done = of(owner, RUNNING), of(owner, DONE)
+    watches: list[Sequence[Answer]] = [[LOST], [running], [running, None], [running, done]]
+    logs: list[Sequence[bytes | Exception]] = [[*lines[:1], LOST], [LOST], lines[:2], lines]
+    door = cluster(owner, RUNNING, watches=watches, logs=logs)
+    result = follow(door, "app", told.listener, to_end=True)
+    assert result == Result(
+        image=IMAGE.removesuffix(":1"),
+        tags=["1", "latest"],
+        digest=DIGEST,
+        engine="kaniko",
+        seconds=14,
+        cache_hits=0,
+        cache_misses=1,
+        first_miss="RUN one",
+        commit=None,
+    )
+    assert told.lines == ["INFO[0001] No cached layer found for cmd RUN one", "two", "three"]
+    assert (told.notes, door.deleted) == ([], [])
+
+
+def test_what_a_build_waits_for_is_told_to_who_follows_it() -> None:
+    owner, told = job(), Told()
+    pulling = state("kaniko", waiting={"reason": "ErrImagePull", "message": "why"})
+    result = follow(cluster(owner, pulling, watches=[[of(owner, DONE)]]), "app", told.listener, to_end=True)
+    assert (result and result.digest, told.notes) == (DIGEST, ["waiting: ErrImagePull: why"])
+
+
+@pytest.mark.parametrize("its", [None, pod(), RUNNING])
+def test_who_does_not_follow_sees_what_there_is(its: dict[str, Any] | None) -> None:
+    told = Told()
+    assert follow(cluster(job(), its, logs=[log(b"one")]), "app", told.listener, to_end=False) is None
+    assert told.lines == (["one"] if its is RUNNING else [])
+
+
+@pytest.mark.parametrize(
+    ("owner", "its", "code", "says"),
+    [
+        (job(), ended(3, "", "Error"), errors.BUILD_FAILED, f"{IMAGE}: build failed (exit code 3)\n  cause: "),
+        (job(), ended(137, "", "OOMKilled"), errors.FAILED, f"{IMAGE}: OOMKilled: \n"),
+        (job(), EVICTED, errors.FAILED, f"{IMAGE}: Evicted: The node was low"),
+        (job("app", OUT_OF_TIME), KILLED, errors.TIMED_OUT, f"{IMAGE}: timed out after 10 minutes\n"),
+        (job("app", OUT_OF_TIME), None, errors.TIMED_OUT, f"{IMAGE}: timed out after 10 minutes\n"),
+        (job("app", condition("Complete")), None, errors.FAILED, f"{IMAGE}: its pod is gone, and with it the log"),
+        (job(), ended(0, ""), errors.FAILED, f"{IMAGE}: the builder ended well, and told no digest"),
+        (job(), state("kaniko", waiting={"reason": "InvalidImageName", "message": "why"}), errors.FAILED,
+         f"{IMAGE}: InvalidImageName: why\n"),
+    ],
+)  # fmt: skip
+def test_how_it_failed_is_explained(owner: dict[str, Any], its: dict[str, Any] | None, code: int, says: str) -> None:
+    error = failure(cluster(owner, its))
+    assert (error.exit_code, str(error)[: len(says)]) == (code, says)
+
+
+def test_no_pod_is_waited_for_that_the_namespace_does_not_admit() -> None:
+    denied = 'Error creating: pods "app-1" is forbidden: violates PodSecurity "restricted:latest": x'
+    error = failure(cluster(job(), told=[{"type": "Warning", "reason": "FailedCreate", "message": denied}]))
+    assert (error.exit_code, str(error).startswith(f'{IMAGE}: pods "app-1" is forbidden: ')) == (errors.FAILED, True)
+
+
+def test_a_new_namespace_gets_its_account_a_little_late() -> None:
+    early = 'Error creating: pods "app-1" is forbidden: error looking up service account app/default: not found'
+    door = cluster(job(), told=[{"type": "Warning", "reason": "FailedCreate", "message": early}])
+    assert follow(door, "app", Told().listener, to_end=False) is None
+
+
+@pytest.mark.parametrize("seen", [[], [KILLED]])
+def test_a_cancelled_build_ends_who_follows_it(seen: list[dict[str, Any]]) -> None:
+    owner = job()
+
+    class Cancelled(FakeBuilds):
+        def watch(self, label: str, seconds: float) -> Any:
+            self.objects = {}
+            return iter(of(owner, one) for one in seen)
+
+    door = Cancelled([[]], objects={"jobs": [owner], "pods": [of(owner, RUNNING)]})
+    error = failure(door)
+    assert (error.exit_code, str(error)) == (
+        errors.FAILED, "app: its Job is gone: it was cancelled, or its own client removed it",
+    )  # fmt: skip
+
+
+def test_an_api_server_that_stays_away_ends_who_follows() -> None:
+    assert type(failure(cluster(job(), RUNNING, watches=[[LOST]]))) is UnansweredError
+
+
+# --- sending off -----------------------------------------------------------------------------------------------------
+
+
+def test_a_small_build_is_sent_off_at_once_and_stays() -> None:
+    door = FakeCluster([[LOST]])
+    send_off(spec(), context(), door, Told().listener)
+    assert ([one["kind"] for one in door.made], door.deleted) == (["Job", "ConfigMap"], [])
+    assert door.made[0]["metadata"]["annotations"] == {
+        "jenkins-kaniko/client": "me@here abc",
+        "jenkins-kaniko/image": IMAGE.removesuffix(":1"),
+        "jenkins-kaniko/tags": "1",
+    }
+
+
+def test_a_large_context_is_there_before_the_client_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    door = FakeCluster([[pod(), state("context", running={}), RUNNING]])
+    send_off(spec(), context(b"content"), door, Told().listener)
+    assert (b"content" in door.sent[0], len(door.sent), door.deleted) == (True, 2, [])
+
+
+def test_what_cannot_be_sent_off_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    door = FakeCluster([[state("context", waiting={"reason": "InvalidImageName", "message": "why"})]])
+    with pytest.raises(JenkinsKanikoError, match=f"{IMAGE}: InvalidImageName: why"):
+        send_off(spec(), context(b"content"), door, Told().listener)
+    assert door.deleted == ["app"]
+    door = FakeCluster([[]], creating=KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        send_off(spec(), context(b"content"), door, Told().listener)
+    assert door.deleted == ["app"]
