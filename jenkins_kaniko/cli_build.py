@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from jenkins_kaniko import errors
-from jenkins_kaniko.cli_build_modes import check, door, mode_options, tell_sent
+from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
 from jenkins_kaniko.cli_from_config import from_config_option
 from jenkins_kaniko.cli_shared import output_option, print_json
@@ -63,7 +63,7 @@ def build(
     check(given, digest_file)
     with _ending_well(output), _opened(source, subfolder, spec) as context:
         if render:
-            click.echo(_manifests(spec, context), nl=False)
+            click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
             return
         from jenkins_kaniko.build import build as build_image
         from jenkins_kaniko.following import send_off

@@ -54,6 +54,14 @@ def door(given: Mapping[str, Any], spec: Spec, tell: Callable[[str], None]) -> I
         yield own
 
 
+def own_namespace(given: Mapping[str, Any], spec: Spec) -> str:
+    """Return the namespace that the build gets, as a document of YAML; nothing where it gets none."""
+    from jenkins_kaniko.isolation import namespace
+    from jenkins_kaniko.render import dump
+
+    return f"{dump(namespace(spec))}---\n" if given["isolate"] else ""
+
+
 def tell_sent(spec: Spec, namespace: str, output: str) -> None:
     """Print what the build is found by."""
     from jenkins_kaniko.engines import split_tag

@@ -71,6 +71,13 @@ def test_what_would_be_made_can_be_seen() -> None:
     )  # fmt: skip
 
 
+def test_a_namespace_of_its_own_can_be_seen() -> None:
+    namespace, config_map, job = rendered("--isolate", "--name", "mine")
+    assert [one["metadata"]["name"] for one in (namespace, job)] == ["mine", "mine"]
+    assert (namespace["kind"], config_map["kind"]) == ("Namespace", "ConfigMap")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+
+
 def test_every_option_reaches_the_pod(folder: Path) -> None:
     (folder / "sub").mkdir()
     (folder / "sub" / "Dockerfile").write_text("FROM scratch\n")
