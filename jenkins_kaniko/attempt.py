@@ -225,7 +225,7 @@ class Attempt:
     def _present(self, pod: Pod | None) -> Pod:
         """Return a pod that the cluster did nothing to."""
         self._seen = True
-        if pod is None:
+        if pod is None or podstate.cut_short(pod, DEFAULT_ENGINE):
             raise _lost("the pod was deleted")
         if why := podstate.lost(pod):
             raise _lost(why)

@@ -9,7 +9,7 @@ from typing import Any
 from jenkins_kaniko.builds import Build
 from jenkins_kaniko.errors import JenkinsKanikoError
 from jenkins_kaniko.leftovers import Leftover
-from jenkins_kaniko.report import error_data
+from jenkins_kaniko.report import UNPRINTABLE, error_data
 
 HEADINGS = ("NAME", "IMAGE", "AGE", "CLIENT", "STATE")
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
@@ -45,9 +45,11 @@ def builds_text(builds: Sequence[Build], now: datetime) -> str:
 
 
 def _row(build: Build, now: datetime) -> tuple[str, ...]:
-    state = f"{build.state}: {' '.join(build.why.split())}" if build.why else build.state
+    """What Jobs and the cluster say is anybody's, and could steer a terminal."""
+    state = f"{build.state}: {build.why}" if build.why else build.state
     age = _age((now - build.created).total_seconds())
-    return build.name, build.reference or "-", age, build.client or "-", state
+    cells = (build.name, build.reference or "-", age, build.client or "-", state)
+    return tuple(UNPRINTABLE.sub(" ", cell) for cell in cells)
 
 
 def _age(seconds: float) -> str:

@@ -165,7 +165,7 @@ def _state(job: Mapping[str, Any], pod: Pod | None) -> tuple[str, str | None]:
     if failed and failed.get("reason") == OUT_OF_TIME:
         return FAILED, "out of time"
     if pod and (end := podstate.ended(pod, DEFAULT_ENGINE)):
-        return (SUCCEEDED, None) if end.exit_code == 0 else (FAILED, f"{end.reason}: exit code {end.exit_code}")
+        return (SUCCEEDED, None) if end.exit_code == 0 else (FAILED, _why(pod, end))
     if pod and (lost := podstate.lost(pod)):
         return FAILED, lost
     if failed:
@@ -175,6 +175,12 @@ def _state(job: Mapping[str, Any], pod: Pod | None) -> tuple[str, str | None]:
     if pod and podstate.started(pod, DEFAULT_ENGINE):
         return RUNNING, None
     return WAITING, podstate.waits_for(pod) if pod else None
+
+
+def _why(pod: Pod, end: podstate.Ended) -> str:
+    if podstate.cut_short(pod, DEFAULT_ENGINE):
+        return "the pod was deleted"
+    return f"{end.reason}: exit code {end.exit_code}"
 
 
 def _conditions(job: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -96,7 +96,7 @@ def cancel(names: tuple[str, ...], namespace: str | None, output: str) -> None:
         for one in found:
             for job in door.jobs(f"{builds.OURS}={one.name}"):
                 door.delete_job(job["metadata"]["name"], job["metadata"]["uid"])
-            _say(f"{one.name}: {'removed' if one.over else 'cancelled'}; it had been {one.state}")
+            _say(f"{one.name}: {'removed' if one.over else 'cancelled'} ({one.state})")
     if output == "json":
         print_json("cancel", {"builds": [{"name": one.name, "state": one.state} for one in found]})
 

@@ -15,13 +15,10 @@ from jenkins_kaniko.builds import RUNNING, WAITING, Build
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, UnansweredError
 from jenkins_kaniko.explain import Seen, explanation
-from jenkins_kaniko.jobs import PATIENCE_SECONDS
+from jenkins_kaniko.jobs import patiently
 from jenkins_kaniko.options import DEFAULT_ENGINE
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting
-
-KILLED = 137
-"""How a builder ends whose pod is deleted."""
 
 
 class Door(builds.Door, Protocol):
@@ -101,40 +98,27 @@ def _later(door: Door, build: Build) -> Build:
 
     The pod is watched: who waits for a build of his own removes its Job right after its end.
     """
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            for pod in door.watch(build.pods, TICK_SECONDS):
-                if pod and (now := build.seen(pod)).state not in (WAITING, build.state):
-                    return now
-            return _now(door, build)
-        except UnansweredError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(1)
+    try:
+        for pod in door.watch(build.pods, TICK_SECONDS):
+            if pod and (now := build.seen(pod)).state not in (WAITING, build.state):
+                return now
+    except UnansweredError:
+        time.sleep(1)
+    return _now(door, build)
 
 
 def _now(door: Door, build: Build) -> Build:
-    for now in builds.builds(door, build.name):
+    for now in patiently(lambda: builds.builds(door, build.name)):
         if now.uid == build.uid:
             return now
-    raise _gone(build)
-
-
-def _gone(build: Build) -> JenkinsKanikoError:
-    return JenkinsKanikoError(f"{build.name}: its Job is gone: it was cancelled, or its own client removed it")
+    raise JenkinsKanikoError(f"{build.name}: its Job is gone: it was cancelled, or its own client removed it")
 
 
 def _result(door: Door, build: Build, log: BuildLog) -> Result:
-    end = podstate.ended(build.pod, DEFAULT_ENGINE) if build.pod else None
-    if end is None or end.exit_code == KILLED:
-        build = _now(door, build)
-    if build.out_of_time:
-        minutes = build.job["spec"]["activeDeadlineSeconds"] / 60
-        raise TimedOutError(f"{build.reference}: {explanation(Seen(exception=f'timed out after {minutes:g} minutes'))}")
+    pod = build.pod
+    end = podstate.ended(pod, DEFAULT_ENGINE) if pod and not podstate.cut_short(pod, DEFAULT_ENGINE) else None
     if end is None:
-        why = build.why or "its pod is gone, and with it the log and the digest"
-        raise JenkinsKanikoError(f"{build.reference}: {explanation(Seen(exception=why))}")
+        raise _not_by_itself(_now(door, build))
     try:
         digest = attempt.pushed(end, log)
     except FailedError as failure:
@@ -150,6 +134,16 @@ def _result(door: Door, build: Build, log: BuildLog) -> Result:
         first_miss=log.first_miss,
         commit=None,
     )
+
+
+def _not_by_itself(build: Build) -> JenkinsKanikoError:
+    """Return what to tell of a build whose builder had no end of its own."""
+    if build.out_of_time:
+        minutes = build.job["spec"]["activeDeadlineSeconds"] / 60
+        why = explanation(Seen(exception=f"timed out after {minutes:g} minutes"))
+        return TimedOutError(f"{build.reference}: {why}")
+    why = explanation(Seen(exception=build.why or "its pod is gone, and with it the log and the digest"))
+    return JenkinsKanikoError(f"{build.reference}: {why}")
 
 
 def _seconds(build: Build) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Spec
@@ -13,6 +13,7 @@ from jenkins_kaniko.errors import UnansweredError, UnreachableError
 
 PATIENCE_SECONDS = 120
 """How long an API server may not answer, as while it restarts."""
+Answer = TypeVar("Answer")
 
 
 class Door(Protocol):
@@ -83,7 +84,7 @@ def _uid_of(door: Door, spec: Spec) -> str | None:
     return None
 
 
-def patiently(ask: Callable[[], None]) -> None:
+def patiently(ask: Callable[[], Answer]) -> Answer:
     """Ask the cluster for something until it answers, for as long as an API server may be away.
 
     Raises:

@@ -56,13 +56,13 @@ def leftovers(door: Door, age: timedelta, now: datetime, tell: Callable[[str], N
     found = [_leftover("jobs", door.namespace, job, why) for job in jobs if (why := _over(job, age, now))]
     there = {job["metadata"]["uid"] for job in jobs}
     for kind in OWNED:
-        for one in _listed(door, kind, tell):
+        for one in _listed(door, kind, tell) or []:
             if _older(one, age, now) and not _owners(one) & there:
                 found.append(_leftover(kind, door.namespace, one, "its Job is gone"))
-    for one in _listed(door, "namespaces", tell):
+    for one in _listed(door, "namespaces", tell) or []:
         name = one["metadata"]["name"]
-        deserted = _older(one, age, now) and "deletionTimestamp" not in one["metadata"]
-        if deserted and all(_over(job, timedelta(), now) for job in door.at(name).jobs(OURS)):
+        goes_already = "deletionTimestamp" in one["metadata"]
+        if _older(one, age, now) and not goes_already and _deserted(door.at(name), now, tell):
             found.append(_leftover("namespaces", name, one, "no build is in it"))
     return found
 
@@ -98,12 +98,17 @@ def _owners(found: Mapping[str, Any]) -> set[str]:
     return {owner["uid"] for owner in found["metadata"].get("ownerReferences", [])}
 
 
-def _listed(door: Door, kind: str, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Return the objects of builds; who may not list a kind did not make any of it, or cannot remove it."""
+def _deserted(door: Door, now: datetime, tell: Callable[[str], None]) -> bool:
+    jobs = _listed(door, "jobs", tell)
+    return jobs is not None and all(_over(job, timedelta(), now) for job in jobs)
+
+
+def _listed(door: Door, kind: str, tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
+    """Return the objects of builds; None where we may not list them, and so know nothing of them."""
     try:
         return door.listed(kind, OURS)
     except UnansweredError:
         raise
     except UnreachableError as error:
         tell(f"not looked at: {kind}: {error}")
-        return []
+        return None

@@ -66,6 +66,15 @@ def lost(pod: Pod) -> str | None:
     return None
 
 
+def cut_short(pod: Pod, container: str) -> bool:
+    """Return whether a pod is deleted before its container ended well.
+
+    How the container ends then tells nothing: Kaniko killed by SIGTERM has exit code 2, by SIGKILL 137 (measured).
+    """
+    end = ended(pod, container)
+    return "deletionTimestamp" in pod["metadata"] and (end is None or end.exit_code != 0)
+
+
 def waits_for(pod: Pod) -> str | None:
     """Return what a pod waits for, in the cluster's words; None where it does not say."""
     for condition in pod["status"].get("conditions", []):

@@ -10,6 +10,7 @@ import pytest
 from jenkins_kaniko import errors, jobs, transport
 from jenkins_kaniko.build import Result, build
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
+from tests.support.fake_builds import going
 from tests.support.fake_cluster import (
     DIGEST,
     IMAGE,
@@ -128,12 +129,20 @@ def test_an_evicted_pod_is_replaced() -> None:
     assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
 
 
-@pytest.mark.parametrize("watches", [[[RUNNING, None]], [[RUNNING], [None]], [[RUNNING], []]])
+@pytest.mark.parametrize(
+    "watches",
+    [[[RUNNING, None]], [[RUNNING], [None]], [[RUNNING], []], [[RUNNING], [going(RUNNING)]], [[going(ended(2, ""))]]],
+)
 def test_a_deleted_pod_ends_the_build(watches: list[Sequence[Answer]]) -> None:
     cluster = FakeCluster(watches, there_is_one=False)
     error = failure(cluster)
     assert (error.exit_code, str(error).splitlines()[0]) == (errors.FAILED, f"{IMAGE}: the pod was deleted")
     assert cluster.deleted == ["app"]
+
+
+def test_a_pod_that_is_deleted_after_a_good_end_counts() -> None:
+    cluster = FakeCluster([[RUNNING], [going(ended())]])
+    assert build(spec(), context(), cluster, Told().listener).digest == DIGEST
 
 
 def test_an_api_server_may_be_away_for_a_while() -> None:

@@ -12,7 +12,7 @@ from jenkins_kaniko.build import Result
 from jenkins_kaniko.builds import builds, find
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
 from jenkins_kaniko.following import follow, send_off
-from tests.support.fake_builds import FakeBuilds, condition, job, of
+from tests.support.fake_builds import FakeBuilds, condition, going, job, of
 from tests.support.fake_cluster import (
     DIGEST,
     IMAGE,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("clock")
 LOST = UnansweredError("the cluster cannot be reached: gone")
 EVICTED = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
 OUT_OF_TIME = condition("FailureTarget", "DeadlineExceeded", "Job was active longer than specified deadline")
-KILLED = ended(137, "", "Error")
+KILLED = going(ended(2, "", "Error"))
 DONE = state(
     "kaniko",
     terminated={"exitCode": 0, "message": DIGEST, "reason": "Completed", "finishedAt": "2026-11-21T12:00:14Z"},
@@ -60,6 +60,9 @@ def cluster(owner: dict[str, Any], its: Mapping[str, Any] | None = None, **more:
         (job(), EVICTED, ("failed", "Evicted: The node was low on resource: memory.")),
         (job("app", condition("Failed", "Why", "so")), None, ("failed", "Why: so")),
         (job("app", OUT_OF_TIME), KILLED, ("failed", "out of time")),
+        (job(), KILLED, ("failed", "the pod was deleted")),
+        (job(), going(RUNNING), ("running", None)),
+        (job(), going(DONE), ("succeeded", None)),
     ],
 )  # fmt: skip
 def test_a_build_is_as_its_job_and_pod_are(
@@ -146,6 +149,7 @@ def test_who_does_not_follow_sees_what_there_is(its: dict[str, Any] | None) -> N
         (job(), ended(137, "", "OOMKilled"), errors.FAILED, f"{IMAGE}: OOMKilled: \n"),
         (job(), EVICTED, errors.FAILED, f"{IMAGE}: Evicted: The node was low"),
         (job("app", OUT_OF_TIME), KILLED, errors.TIMED_OUT, f"{IMAGE}: timed out after 10 minutes\n"),
+        (job(), KILLED, errors.FAILED, f"{IMAGE}: the pod was deleted\n"),
         (job("app", OUT_OF_TIME), None, errors.TIMED_OUT, f"{IMAGE}: timed out after 10 minutes\n"),
         (job("app", condition("Complete")), None, errors.FAILED, f"{IMAGE}: its pod is gone, and with it the log"),
         (job(), ended(0, ""), errors.FAILED, f"{IMAGE}: the builder ended well, and told no digest"),
@@ -187,7 +191,14 @@ def test_a_cancelled_build_ends_who_follows_it(seen: list[dict[str, Any]]) -> No
 
 
 def test_an_api_server_that_stays_away_ends_who_follows() -> None:
-    assert type(failure(cluster(job(), RUNNING, watches=[[LOST]]))) is UnansweredError
+    class Away(FakeBuilds):
+        def watch(self, label: str, seconds: float) -> Any:
+            self.forbidden = {"pods": LOST}
+            raise LOST
+
+    owner = job()
+    door = Away([[]], objects={"jobs": [owner], "pods": [of(owner, RUNNING)]})
+    assert type(failure(door)) is UnansweredError
 
 
 # --- sending off -----------------------------------------------------------------------------------------------------

@@ -87,6 +87,12 @@ def test_kinds_that_may_not_be_listed_are_told() -> None:
     assert told == [f"not looked at: secrets: {FORBIDDEN}", f"not looked at: namespaces: {FORBIDDEN}"]
 
 
+def test_a_namespace_that_may_not_be_looked_into_is_left_alone() -> None:
+    told: list[str] = []
+    door = FakeBuilds([[]], objects={"namespaces": [made("app")]}, forbidden={"jobs of app": FORBIDDEN})
+    assert (found(door, 90, told), told) == ([], [f"not looked at: jobs: {FORBIDDEN}"])
+
+
 @pytest.mark.parametrize(("kind", "error"), [("jobs", FORBIDDEN), ("secrets", UnansweredError("away"))])
 def test_what_cannot_be_known_is_not_guessed(kind: str, error: Exception) -> None:
     with pytest.raises(type(error)):

@@ -39,6 +39,11 @@ def of(owner: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]:
     return {**pod, "metadata": {**pod["metadata"], "labels": labels}}
 
 
+def going(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pod as one that is being deleted."""
+    return {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": "2026-11-21T12:00:30Z"}}
+
+
 def condition(kind: str, reason: str = "", message: str = "") -> dict[str, str]:
     return {"type": kind, "reason": reason, "message": message}
 
@@ -54,7 +59,10 @@ class FakeBuilds(FakeCluster):
     forbidden: dict[str, Exception] = field(default_factory=dict)
 
     def at(self, namespace: str) -> FakeBuilds:
-        return FakeBuilds([[]], namespace=namespace, objects={"jobs": self.objects.get(f"jobs of {namespace}", [])})
+        kind = f"jobs of {namespace}"
+        objects = {"jobs": self.objects.get(kind, [])}
+        forbidden = {"jobs": self.forbidden[kind]} if kind in self.forbidden else {}
+        return FakeBuilds([[]], namespace=namespace, objects=objects, forbidden=forbidden)
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
         return self.listed("jobs", label)
