@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from typing import Any
-from urllib.parse import urlencode
 
 import kubernetes
 import urllib3
 
-from jenkins_kaniko.cluster import TIMEOUT_SECONDS, configure, current_namespace, translated
+from jenkins_kaniko.cluster import TIMEOUT_SECONDS, current_namespace, translated
 from jenkins_kaniko.cluster_exec import fed
-from jenkins_kaniko.errors import (
-    DeniedError,
-    RefusedError,
-    UnansweredError,
-    UnreachableError,
-    WrongInputError,
-)
+from jenkins_kaniko.cluster_http import Connection, denials, message
+from jenkins_kaniko.errors import UnansweredError
 
-MESSAGE_LENGTH = 2000
+TAKEN = "there already; wait for its end, or give another --name"
 
 
 class Pods:
@@ -36,10 +30,8 @@ class Pods:
         Raises:
             UnreachableError: no cluster is configured.
         """
-        configure("the cluster")
+        self._connection = Connection()
         self.namespace = namespace or current_namespace()
-        self._configuration: Any = kubernetes.client.Configuration.get_default_copy()
-        self._http: urllib3.PoolManager = kubernetes.client.ApiClient(self._configuration).rest_client.pool_manager
 
     def create_job(self, manifest: Mapping[str, Any]) -> str:
         """Make a Job and return its uid.
@@ -119,7 +111,7 @@ class Pods:
             try:
                 answer = self._request("GET", f"pods/{pod}/log", query, quiet=quiet)
             except kubernetes.client.ApiException as error:  # the container, or its whole pod, is not there
-                raise UnansweredError(f"log of pod {self.namespace}/{pod}: {_message(error)}") from None
+                raise UnansweredError(f"log of pod {self.namespace}/{pod}: {message(error)}") from None
             with closing(answer):
                 yield from answer
 
@@ -133,9 +125,9 @@ class Pods:
         """
         query = {"container": container, "command": command, "stdin": "true", "stdout": "true", "stderr": "true"}
         return fed(
-            self._configuration,
-            self._url(f"pods/{pod}/exec", query),
-            self._headers(),
+            self._connection.configuration,
+            self._connection.url(self._path(f"pods/{pod}/exec"), query),
+            self._connection.headers(),
             f"pod {self.namespace}/{pod}",
             f"create pods/exec -n {self.namespace}",
             chunks,
@@ -143,7 +135,7 @@ class Pods:
 
     def _create(self, kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         where = f"{manifest['kind'].lower()} {self.namespace}/{manifest['metadata']['name']}"
-        with _denials(where), self._asking(f"create {kind}", 403, 404, 409, 422):
+        with denials(where, TAKEN), self._asking(f"create {kind}", 403, 404, 409, 422):
             made: dict[str, Any] = json.loads(self._request("POST", kind, body=manifest).data)
         return made
 
@@ -157,67 +149,14 @@ class Pods:
             items: list[dict[str, Any]] = json.loads(self._request("GET", kind, query).data)["items"]
         return items
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        quiet: float = TIMEOUT_SECONDS,
-    ) -> urllib3.BaseHTTPResponse:
-        """Ask by HTTP: the client's classes for a hundred kinds of objects would take longer to import than a build.
+    def _request(self, method: str, path: str, query: Any = None, **more: Any) -> urllib3.BaseHTTPResponse:
+        """Ask as the connection does; `path` is below the namespace, but for namespaces themselves."""
+        return self._connection.request(method, self._path(path), query, **more)
 
-        Args:
-            path: below the namespace, but for namespaces themselves.
-            quiet: how many seconds may pass without anything.
-
-        Raises:
-            kubernetes.client.ApiException: the cluster answers that it does not.
-            urllib3.exceptions.HTTPError: it does not answer.
-        """
-        headers = self._headers()
-        options: dict[str, Any] = {"timeout": urllib3.Timeout(connect=TIMEOUT_SECONDS, read=quiet)}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            options["body"] = json.dumps(body).encode()
-        answer = self._http.request(
-            method, self._url(path, query or {}), headers=headers, preload_content=False, **options
-        )
-        if answer.status >= 400:
-            said = answer.data.decode("utf-8", "replace")
-            raise kubernetes.client.ApiException(status=answer.status, reason=answer.reason, body=said)
-        return answer
-
-    def _url(self, path: str, query: Mapping[str, Any]) -> str:
+    def _path(self, path: str) -> str:
         group = "apis/batch/v1" if path.startswith("jobs") else "api/v1"
         place = path if path.startswith("namespaces") else f"namespaces/{self.namespace}/{path}"
-        return f"{self._configuration.host}/{group}/{place}?{urlencode(query, doseq=True)}"
-
-    def _headers(self) -> dict[str, str]:
-        return {one["key"]: one["value"] for one in self._configuration.auth_settings().values()}
+        return f"{group}/{place}"
 
     def _asking(self, right: str, *expected: int) -> Any:
         return translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected)
-
-
-@contextmanager
-def _denials(where: str) -> Iterator[None]:
-    """Translate why an object cannot be made; the cluster's own words say it best."""
-    try:
-        yield
-    except kubernetes.client.ApiException as error:
-        said = _message(error)
-        if error.status == 409:
-            raise RefusedError(f"{where}: there already; wait for its end, or give another --name") from None
-        if error.status == 404:
-            raise WrongInputError(f"{where}: {said}") from None
-        if " cannot create resource " in said:
-            raise UnreachableError(said) from None
-        raise DeniedError(said) from None
-
-
-def _message(error: kubernetes.client.ApiException) -> str:
-    try:
-        return str(json.loads(error.body or "")["message"])[:MESSAGE_LENGTH]
-    except (ValueError, KeyError, TypeError):
-        return str(error.reason)
