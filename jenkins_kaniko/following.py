@@ -77,7 +77,10 @@ def _own_config_map(build: Build) -> str:
 def _in_vain(door: Door, build: Build, waiting: Waiting) -> str | None:
     if build.pod and (why := waiting.in_vain(build.pod)):
         return why
-    return waiting.in_vain_by_events(door.events(waiting.pod or build.job["metadata"]["name"]))
+    try:
+        return waiting.in_vain_by_events(door.events(waiting.pod or build.job["metadata"]["name"]))
+    except UnansweredError:  # whoever asks for the build itself next has the patience
+        return None
 
 
 def _read(door: Door, build: Build, log: BuildLog, listener: Listener, *, follow: bool) -> None:

@@ -190,6 +190,18 @@ def test_a_cancelled_build_ends_who_follows_it(seen: list[dict[str, Any]]) -> No
     )  # fmt: skip
 
 
+def test_an_api_server_may_be_away_while_the_pod_does_not_start() -> None:
+    class Away(FakeBuilds):
+        def events(self, name: str) -> list[dict[str, Any]]:
+            raise LOST
+
+    owner = job()
+    pods = [of(owner, pod())]
+    door = Away([[LOST], [of(owner, DONE)]], objects={"jobs": [owner], "pods": pods})
+    result = follow(door, "app", Told().listener, to_end=True)
+    assert (result and result.digest) == DIGEST
+
+
 def test_an_api_server_that_stays_away_ends_who_follows() -> None:
     class Away(FakeBuilds):
         def watch(self, label: str, seconds: float) -> Any:
