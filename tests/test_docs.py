@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jenkins_kaniko import contexts_git, dockerignore, resources
+from jenkins_kaniko.cli_build import build
 from jenkins_kaniko.config import parse
 from jenkins_kaniko.schema import json_schema
 from jenkins_kaniko.templates import PROFILES
@@ -117,6 +118,24 @@ def test_the_step_page_shows_every_option() -> None:
     (call,) = blocks(STEP_PAGE, "groovy")
     shown = set(re.findall(r"^    (\w+):", call, re.MULTILINE))
     assert shown == {row["option"] for row in resources.options()}
+
+
+def test_every_option_of_the_step_has_its_place_in_the_command() -> None:
+    text = (ROOT / "docs" / "build.md").read_text(encoding="utf-8")
+    table = text[text.index("| kanikoBuild | build |") :].partition("\n\n")[0]
+    named = {name for line in table.splitlines()[2:] for name in line.split(" | ")[0].strip("| ").split(", ")}
+    assert named == {row["option"] for row in resources.options()}
+    typed = set(re.findall(r"(?<=[` ])--?[a-z-]+", table))
+    known = {name for parameter in build.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    assert typed - known == set()
+
+
+def test_the_commands_for_those_who_come_from_scripts_have_options_that_there_are() -> None:
+    text = (ROOT / "docs" / "from-build-scripts.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\$ jenkins-kaniko build (.*)", text, re.MULTILINE)
+    typed = {name for command in commands for name in re.findall(r"(?<= )--?[a-z-]+", f" {command}")}
+    assert len(commands) == 3
+    assert typed - {name for parameter in build.params for name in parameter.opts} == set()
 
 
 def option_table() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -119,12 +118,3 @@ def test_a_wrong_input_is_refused_as_what_it_is(
     assert (done.returncode, done.outputs) == (code, {"image": "", "digest": "", "ref": ""}), done.stderr
     assert sorted(tmp_path.iterdir()) == [tmp_path / "Dockerfile"]
     assert builds.left() == []
-
-
-def test_no_input_is_pasted_into_a_script_and_each_is_used(action: Action) -> None:
-    assert [step["name"] for step in action.steps if "${{" in step["run"] or "uses" in step] == []
-    given = [value for step in action.steps for value in step["env"].values()]
-    used = set(re.findall(r"\$\{\{ inputs\.([\w-]+) \}\}", "".join(given)))
-    assert used == action.text["inputs"].keys()
-    for step in action.steps:
-        assert [name for name in step["env"] if f'"${name}' not in step["run"]] == []
