@@ -30,17 +30,19 @@ def validate(config: Path, output: str, strict: bool) -> None:
 
     fleet = load(config, output, "validate")
     names = [template.name for template in fleet.templates]
+    builds = list(fleet.builds)
     found = warnings(fleet)
     if output == "json":
         data = {"problems": [], "warnings": [asdict(one) for one in found]}
-        print_json("validate", {**data, "controllers": list(fleet.controllers), "templates": names})
+        print_json("validate", {**data, "controllers": list(fleet.controllers), "templates": names, "builds": builds})
     else:
         for one in found:
             click.echo(f"warning: {one}")
+        parts = [count(len(names), "template"), count(len(fleet.controllers), "controller")]
+        parts += [count(len(builds), "build")] if builds else []
+        owner = f"fleet {fleet.name}: " if fleet.name else ""
         click.echo(
-            f"{config}: fleet {fleet.name}: {count(len(names), 'template')}, "
-            f"{count(len(fleet.controllers), 'controller')}: valid"
-            + (f", {count(len(found), 'warning')}" if found else "")
+            f"{config}: {owner}{', '.join(parts)}: valid" + (f", {count(len(found), 'warning')}" if found else "")
         )
     sys.exit(errors.WRONG_INPUT if strict and found else errors.OK)
 

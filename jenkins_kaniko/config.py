@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from jenkins_kaniko.buildsection import build_mistakes, only_builds
 from jenkins_kaniko.document import Document, KeyPath, mapping
 from jenkins_kaniko.errors import ConfigError, Problem, WrongInputError
 from jenkins_kaniko.fleetfile import GENERATING, FleetPart, TemplateSettings
@@ -24,7 +25,7 @@ DEFAULT_FILE = "jenkins-kaniko.yaml"
 GENERATING_KEYS = {to_camel(name) for name in GENERATING}
 NOT_IN_DEFAULTS = ("name", "id", "yamlFile")
 """What two templates cannot share."""
-REPEATABLE = ("controllers", "templates")
+REPEATABLE = ("controllers", "templates", "builds")
 """What several files may give, under different names."""
 REPLACED = ("workspaceVolume",)
 """Mappings of which one key excludes the others."""
@@ -40,7 +41,7 @@ class _File:
     part: FleetPart | None
 
     def names(self, kind: str) -> list[str]:
-        """Return what stands below `controllers` or `templates`."""
+        """Return what stands below `controllers`, `templates` or `builds`."""
         return list(mapping(mapping(self.document.data).get(kind)))
 
     def templates(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -94,6 +95,7 @@ def parse(text: str, path: Path) -> Fleet:
         controllers={name: value for part in parts for name, value in part.controllers.items()},
         templates=tuple(templates),
         defaults=TemplateSettings.model_validate(defaults),
+        builds={name: value for part in parts for name, value in part.builds.items()},
         places=reader.places(),
     )
     if twice := _same_in_jenkins(fleet):
@@ -157,13 +159,15 @@ class _Reader:
     def _checked(self, document: Document, *, main: bool) -> FleetPart | None:
         problems = document.problems
         unreadable = any(problem.key == "fleet" for problem in problems)
-        if main and isinstance(document.data, dict) and document.data.get("fleet") is None and not unreadable:
+        needed = main and isinstance(document.data, dict) and not only_builds(document.data)
+        if needed and document.data.get("fleet") is None and not unreadable:
             problems.append(document.problem(("fleet",), "missing; it has no default"))
         part = None
         try:
             part = FleetPart.model_validate(document.data)
         except ValidationError as error:
             problems += mistakes(document, error)
+        problems += build_mistakes(document, problems)
         defaults = mapping(mapping(document.data).get("defaults"))
         for key in NOT_IN_DEFAULTS:
             if key in defaults:

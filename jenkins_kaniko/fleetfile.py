@@ -24,6 +24,16 @@ Quantity = Annotated[str | int | float, Field(union_mode="left_to_right")]
 Texts = dict[Text, str | None]
 """By name; null takes away what `defaults` give under that name."""
 Json = dict[str, Any]
+Values = dict[Text, str | bool | int | float]
+Minutes = Annotated[int | float, Field(gt=0)]
+CACHE_FORM = Field(
+    json_schema_extra={
+        "type": ["boolean", "object", "null"],
+        "properties": {"repo": {"type": "string"}, "ttl": {"type": "string"}, "copyLayers": {"type": "boolean"}},
+        "additionalProperties": False,
+    }
+)
+"""For editors; the values of a build's options are checked by engines.json."""
 
 Property = Literal[
     "label", "namespace", "inheritFrom", "idleMinutes", "instanceCap", "slaveConnectTimeout", "activeDeadlineSeconds",
@@ -295,11 +305,34 @@ GENERATING = frozenset(TemplateSettings.model_fields) - NOT_GENERATING
 """The keys that shape the generated pod: `engine` and all that follow it."""
 
 
+class Build(Strict):
+    """An image that `jenkins-kaniko build --all` builds; the keys are options of kanikoBuild()."""
+
+    image: Text = Field(description="repository to push to, or repository:tag")
+    tags: list[Text] | None = key("further tags; without any tag, `latest`")
+    context: Text | None = key("a folder or archive, relative to the main file, or a URL as `build` takes it; "
+                               "default: the folder of the main file")  # fmt: skip
+    dockerfile: Text | None = key("path below the context; default: Dockerfile")
+    target: Text | None = key("stage of the Dockerfile to build; default: the last one")
+    build_args: Values | None = key("values of ARG lines by name; the image's history shows them: no secrets")
+    labels: Values | None = key("labels of the image")
+    annotations: Values | None = key("annotations of the image's manifest")
+    env: dict[Text, str] | None = key("environment variables of the builder")
+    cache: Annotated[Any, CACHE_FORM] = key("false, true, or a mapping of `repo`, `ttl`, `copyLayers`; default: true")
+    platforms: list[Text] | None = key("platform of the base images, one, such as linux/arm64; default: the node's")
+    retries: Natural | None = key("how often what can pass is tried again; default: 2")
+    timeout_minutes: Minutes | None = key("how long the build may take; default: 60")
+    agent_timeout_minutes: Minutes | None = key("how long its pod may take to start; default: 10")
+    extra_args: list[Text] | None = key("further flags of the builder")
+
+
 class FleetPart(Strict):
     """The configuration of a fleet, or a part of it that another file includes."""
 
-    fleet: Name | None = key("owner mark of everything that the file manages; needed in the main file")
+    fleet: Name | None = key("owner mark of everything that the file manages; needed in the main file, unless it has "
+                             "only `builds`")  # fmt: skip
     include: list[Text] = Field([], description="files that are laid below this one; relative to the main file")
     defaults: TemplateSettings = Field(TemplateSettings(), description="laid under every template")
     controllers: dict[Name, Controller] = Field({}, description="by a name of your choice")
     templates: dict[Name, TemplateSettings] = Field({}, description="by name")
+    builds: dict[Name, Build] = Field({}, description="what `jenkins-kaniko build --all` builds, by name")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jenkins_kaniko.errors import Problem
-from jenkins_kaniko.fleetfile import Controller, TemplateSettings
+from jenkins_kaniko.fleetfile import Build, Controller, TemplateSettings
 
 OWNER_ANNOTATION = "jenkins-kaniko/owner"
 APPLIED_ANNOTATION = "jenkins-kaniko/applied"
@@ -59,6 +59,7 @@ class Fleet:
     Attributes:
         folder: what relative paths in it are relative to.
         defaults: what lies under every template.
+        builds: what `build --all` builds, in the order of the file.
         places: where each key is written, by its path.
     """
 
@@ -67,6 +68,7 @@ class Fleet:
     controllers: Mapping[str, Controller]
     templates: tuple[Template, ...]
     defaults: TemplateSettings = field(default_factory=TemplateSettings)
+    builds: Mapping[str, Build] = field(default_factory=dict)
     places: Mapping[KeyPath, Place] = field(default_factory=dict, compare=False, repr=False)
 
     def problem(self, path: KeyPath, message: str) -> Problem:

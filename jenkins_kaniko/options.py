@@ -59,10 +59,16 @@ def problems(options: Mapping[str, Any], builder: Builder | None = None) -> str:
     for row in rows:
         name = row["option"]
         if name in given:
-            found += _of_form(f"option {name}", row, given[name]) or _of_engine(name, given, builder)
+            found += mistakes_in(row, given, builder)
         elif row.get("required"):
             found.append(f"option {name} is required")
     return "; ".join(found)
+
+
+def mistakes_in(row: Row, options: Mapping[str, Any], builder: Builder | None = None) -> list[str]:
+    """Return what is wrong with the value of one option, of which `row` tells; each text begins with `option NAME`."""
+    name = row["option"]
+    return _of_form(f"option {name}", row, options[name]) or _of_engine(name, options, builder)
 
 
 # --- the form of a value ---------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ LAYERS = (
     {"values"},
     {"render", "plugin_versions"},
     {"config", "schema"},
-    {"mistakes"},
+    {"mistakes", "buildsection"},
     {"model"},
     {"document", "fleetfile", "options", "templates"},
     {"buildsecrets"},

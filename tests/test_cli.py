@@ -104,6 +104,7 @@ def test_a_valid_configuration_is_data_for_scripts(run: Run) -> None:
         "warnings": [],
         "controllers": ["main", "prod"],
         "templates": ["kaniko", "big"],
+        "builds": [],
     }
 
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jenkins_kaniko import resources
 from jenkins_kaniko.config import load, parse
 from jenkins_kaniko.errors import ConfigError, WrongInputError
-from jenkins_kaniko.fleetfile import Controller, SecretRef, TemplateSettings, WorkspaceVolume
+from jenkins_kaniko.fleetfile import Build, Controller, SecretRef, TemplateSettings, WorkspaceVolume
 from jenkins_kaniko.model import Fleet, Template
 
 FOLDER = Path(__file__).parent / "fixtures" / "config"
@@ -55,6 +56,19 @@ def test_a_controller_that_names_no_cloud_uses_the_usual_one() -> None:
 
 def test_a_file_without_controllers_and_templates_is_valid() -> None:
     assert parse("fleet: acme", Path("/fleet/x.yaml")) == Fleet("acme", Path("/fleet"), {}, ())
+
+
+def test_builds_alone_need_no_fleet() -> None:
+    text = "builds: {api: {image: registry.example.com/api, cache: {ttl: 24h}, buildArgs: {DEBUG: true}}}"
+    fleet = parse(text, Path("/shop/x.yaml"))
+    build = Build(image="registry.example.com/api", cache={"ttl": "24h"}, buildArgs={"DEBUG": True})
+    assert fleet == Fleet("", Path("/shop"), {}, (), builds={"api": build})
+
+
+def test_the_keys_of_a_build_are_options_of_the_step() -> None:
+    keys = {field.alias for field in Build.model_fields.values()}
+    of_jenkins = {"secrets", "engine", "push", "agent", "credentialsId"}
+    assert keys == {row["option"] for row in resources.options()} - of_jenkins
 
 
 def test_defaults_lie_under_every_template() -> None:

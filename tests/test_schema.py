@@ -23,6 +23,7 @@ SCHEMA = Draft202012Validator(json_schema())
 GOOD = [path.read_text(encoding="utf-8") for path in sorted(FIXTURES.glob("render/*/jenkins-kaniko.yaml"))]
 GOOD += [text for _, text in CONFIGURATIONS]
 NOT_FOR_A_SCHEMA = {
+    "builds-need-a-fleet",
     "controllers-unknown",
     "defaults-without-sharing",
     "fleet-of-another",
