@@ -31,8 +31,13 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
         WrongInputError: an option cannot be used; those that kanikoBuild has too are named all at once.
     """
     secrets_read = buildsecrets.read(given["secrets"], environment)
-    options = _options(given, environment) | {"secrets": buildsecrets.places(secrets_read)}
-    builder = _builder(given)
+    options = typed_options(given, environment) | {"secrets": buildsecrets.places(secrets_read)}
+    return spec_from(options, secrets_read, given)
+
+
+def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], given: Mapping[str, Any]) -> Spec:
+    """Return the build of these options, with all else as the command line says. Raises as spec_of does."""
+    builder = builder_of(given)
     if mistakes := problems(options, builder):
         raise errors.WrongInputError(mistakes)
     name = given["name"] or new_name(options["image"])
@@ -57,16 +62,17 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
     )
 
 
-def _builder(given: Mapping[str, Any]) -> Builder:
+def builder_of(given: Mapping[str, Any]) -> Builder:
+    """Return what is known of the builder image."""
     if given["image"]:
         return Builder(given["builder_distribution"], given["builder_version"])
     engine = resources.engines()[DEFAULT_ENGINE]
     return Builder(engine["distribution"], engine["version"])
 
 
-def _options(given: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options as a pipeline author gives them to kanikoBuild()."""
-    image, tags = _image(given["tags"])
+def typed_options(given: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options as a pipeline author gives them to kanikoBuild(); those that are not given are not there."""
+    image, tags = _image(given["tags"]) if given["tags"] else (None, None)
     cache = {"repo": given["cache_repo"], "ttl": given["cache_ttl"], "copyLayers": given["cache_copy_layers"] or None}
     named = {name: value for name, value in cache.items() if value is not None}
     options = {
@@ -79,12 +85,12 @@ def _options(given: Mapping[str, Any], environment: Mapping[str, str]) -> dict[s
         "labels": _pairs("--label", given["labels"]),
         "annotations": _pairs("--annotation", given["annotations"]),
         "env": _pairs("--env", given["env"]),
-        "cache": (named or True) if given["cache"] else False,
+        "cache": False if given["cache"] is False else named or given["cache"],
         "platforms": list(given["platforms"]),
         "retries": given["retries"],
         "extraArgs": list(given["extra_args"]),
     }
-    return {name: value for name, value in options.items() if value is not None}
+    return {name: value for name, value in options.items() if value not in (None, [], {})}
 
 
 def _image(names: tuple[str, ...]) -> tuple[str, list[str]]:

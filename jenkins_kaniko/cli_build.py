@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from jenkins_kaniko import errors
+from jenkins_kaniko.cli_build_all import all_options, build_wanted, single_source, wanted_builds
 from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
 from jenkins_kaniko.cli_from_config import from_config_option
@@ -27,18 +28,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source")
+@click.argument("sources", nargs=-1, metavar="SOURCE | --all [NAME]...")
 @click.option("--subfolder", metavar="PATH", help="Folder of SOURCE that is the context; --file is a path in it.")
 @from_config_option
 @build_options
 @pod_options
 @mode_options
+@all_options
 @click.option("--render", is_flag=True, help="Print what would be made in the cluster instead.")
 @output_option
 @click.option("-v", "--verbose", is_flag=True, help="Tell what is done.")
 @click.option("--digest-file", type=click.Path(path_type=Path), help="Write the digest to this file.")
 def build(
-    source: str,
+    sources: tuple[str, ...],
     subfolder: str | None,
     render: bool,
     output: str,
@@ -46,7 +48,7 @@ def build(
     digest_file: Path | None,
     **given: Any,
 ) -> None:
-    """Build an image from SOURCE in a cluster, and push it.
+    """Build an image from SOURCE in a cluster, and push it; or all that the configuration names in `builds`.
 
     SOURCE is a folder, - for a tar on standard input, an archive, or a URL. The last line
     on stdout is repository@digest; the log goes to stderr. Nothing is left in the cluster.
@@ -56,7 +58,13 @@ def build(
       jenkins-kaniko build . -t registry.example.com/team/app:1.4.2
       jenkins-kaniko build services/api -t registry.example.com/team/api --build-arg VERSION=1.4.2 --timeout 20m
       jenkins-kaniko logs -f $(jenkins-kaniko build . -t registry.example.com/team/app --detach)
+      jenkins-kaniko build --all
     """
+    if given["every"]:
+        builds = wanted_builds(sources, output, given)
+        with _ending_well(output):
+            sys.exit(build_wanted(builds, output, verbose, given))
+    source = single_source(sources, given["tags"])
     from jenkins_kaniko.buildspec import spec_of
 
     spec = spec_of(given, os.environ)

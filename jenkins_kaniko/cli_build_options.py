@@ -36,7 +36,7 @@ def build_options(command: Any) -> Any:
     """Add the options that kanikoBuild() has too."""
     for option in reversed(
         (
-            click.option("-t", "--tag", "tags", multiple=True, required=True, metavar="IMAGE",
+            click.option("-t", "--tag", "tags", multiple=True, metavar="IMAGE",
                          help="Repository to push to, or repository:tag; may be repeated for further tags."),
             click.option("-f", "--file", "dockerfile", metavar="PATH", help="Dockerfile, below the context."),
             click.option("--target", metavar="STAGE", help="Stage of the Dockerfile to build; else the last one."),

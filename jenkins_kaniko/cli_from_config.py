@@ -17,7 +17,7 @@ def _take(ctx: click.Context, _parameter: click.Parameter, path: Path | None) ->
     for name in config.scripts:
         click.echo(f"{path}: {name} is not run: the command fetches the repository itself", err=True)
     found = {
-        "source": config.source,
+        "sources": [config.source] if config.source else None,
         "dockerfile": config.settings.get("DOCKER_FILE"),
         "target": config.settings.get("DOCKER_TARGET"),
         "tags": config.tags,  # called only where there is no -t: then the file must name the image in full

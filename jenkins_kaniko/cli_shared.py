@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,8 +84,15 @@ def consent_options(command: Any) -> Any:
 def load(path: Path, output: str, command: str) -> Fleet:
     from jenkins_kaniko import config
 
-    try:
+    with mistakes_as_data(output, command):
         return config.load(path)
+
+
+@contextmanager
+def mistakes_as_data(output: str, command: str) -> Iterator[None]:
+    """Print wrong input as JSON too, where JSON is wanted."""
+    try:
+        yield
     except errors.WrongInputError as error:
         if output == "json":
             print_json(command, _error_data(error))

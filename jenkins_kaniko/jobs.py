@@ -64,10 +64,16 @@ def made(
         raise
     finally:
         if not keep:
-            _removed(door, spec, manifest["metadata"]["name"], uid, tell)
+            remove(door, spec, manifest["metadata"]["name"], uid, tell)
 
 
-def _removed(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
+def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
+    """Remove a Job of ours with all that it owns; one that is gone already is no error.
+
+    Args:
+        uid: None where nobody knows whether it was made.
+        tell: takes a line where it cannot be removed.
+    """
     try:
         if uid := uid or _uid_of(door, spec):
             patiently(lambda: door.delete_job(name, uid))
