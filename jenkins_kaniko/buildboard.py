@@ -81,10 +81,11 @@ class Board:
         """Show the table as it changes, as long as builds run."""
         from rich.live import Live
 
-        with Live(get_renderable=self._table, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True):
+        with Live(get_renderable=self.table, console=console, refresh_per_second=REFRESHES_PER_SECOND, transient=True):
             yield
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """Return a row for each build, as it is now."""
         from rich.table import Table
         from rich.text import Text
 
@@ -93,7 +94,8 @@ class Board:
             table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for name, row in self._rows.items():
-            table.add_row(name, Text(row.word, STYLES.get(row.word, "dim")), row.seconds, UNPRINTABLE.sub("", row.last))
+            word, last = Text(row.word, STYLES.get(row.word, "dim")), Text(UNPRINTABLE.sub("", row.last))
+            table.add_row(name, word, row.seconds, last)
         return table
 
 
