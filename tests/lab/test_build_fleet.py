@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.building import SHELL, Builds, Run, write
+from tests.lab.building import ROOT, SHELL, Builds, Run, write
 from tests.support.registry import Registry
 from tests.test_interrupt import heeding_ctrl_c
 
@@ -76,6 +77,17 @@ def test_the_first_failure_may_stop_the_others(run: Run, builds: Builds, reposit
     assert (done.returncode, words) == (6, [["slow", "ABORTED"], ["bad", "FAILURE"], ["never", "NOT_BUILT"]])
     assert time.monotonic() - begin < 60
     assert builds.left() == []
+
+
+def test_the_example_of_a_monorepo_is_built(run: Run, repository: str, registry: Registry, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "monorepo", tmp_path, dirs_exist_ok=True)
+    config = tmp_path / "jenkins-kaniko.yaml"
+    config.write_text(config.read_text().replace("registry.example.com/monorepo", repository))
+    mirror = repository.partition("/")[0]
+    done = run("--all", f"--extra-arg=--registry-mirror={mirror}")
+    assert done.returncode == 0, done.stderr
+    for name in ("api", "web"):
+        assert registry.config(f"build/{name}", "latest")["config"]["Cmd"] == ["python", "app.py"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
