@@ -140,6 +140,7 @@ def test_the_result_is_data_for_scripts() -> None:
         (["apy"], "no build named apy; the configuration has: web, api"),
         (["-c", "other.yaml"], "other.yaml: no such file"),
         (["-t", f"{REGISTRY}/app"], "--tag is for a single build, not for --all"),
+        (["--subfolder", "services"], "--subfolder is for a single build, not for --all"),
         (["--name", "mine"], "--name is for a single build, not for --all"),
         (["--digest-file", "digest"], "--digest-file is for a single build, not for --all"),
         (["--render"], "--render is for a single build, not for --all"),
@@ -171,7 +172,15 @@ def test_a_configuration_without_builds_says_so() -> None:
     assert str(run().exception) == "the configuration has no builds; add one below `builds:`"
 
 
-@pytest.mark.parametrize("typed", [[], [".", "."]], ids=["none", "two"])
-def test_a_single_build_has_one_source(typed: list[str]) -> None:
-    done = CliRunner().invoke(cli, ["build", *typed, "-t", f"{REGISTRY}/app"])
-    assert (done.exit_code, "give one SOURCE, or --all" in done.output) == (2, True)
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ([".", "other", "-t", f"{REGISTRY}/app"], "Got several SOURCEs; give one."),
+        (["-t", f"{REGISTRY}/app"], "Missing argument 'SOURCE', or --all."),
+        (["."], "Missing option '-t' / '--tag'."),
+    ],
+    ids=["two sources", "no source", "no image"],
+)
+def test_a_single_build_has_one_source_and_an_image(typed: list[str], says: str) -> None:
+    done = CliRunner().invoke(cli, ["build", *typed])
+    assert (done.exit_code, says in done.output) == (2, True)
