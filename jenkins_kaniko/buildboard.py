@@ -40,19 +40,23 @@ class _Row:
 class Board:
     """What all builds are doing; a build that ended says nothing more."""
 
-    def __init__(self, names: Iterable[str], say: Callable[[str], None], *, verbose: bool) -> None:
-        """`say` takes lines, from any thread."""
+    def __init__(self, names: Iterable[str], say: Callable[[str], None], *, table: bool, verbose: bool) -> None:
+        """`say` takes lines, from any thread; where there is a table, not those of the logs."""
         self._rows = {name: _Row() for name in names}
-        self._say, self._verbose = say, verbose
+        self._say, self._say_log = say, _nothing if table else say
+        self._verbose = verbose
         self._lock = threading.Lock()
 
     def listener(self, name: str) -> Listener:
         """Return who is told of one build."""
 
-        def hear(text: str) -> None:
-            self._hear(name, text)
+        def note(text: str) -> None:
+            self._hear(name, text, self._say)
 
-        return Listener(note=hear, detail=hear if self._verbose else _nothing, line=hear)
+        def line(text: str) -> None:
+            self._hear(name, text, self._say_log)
+
+        return Listener(note=note, detail=note if self._verbose else _nothing, line=line)
 
     def begun(self, name: str) -> None:
         """Take that a build began."""
@@ -66,13 +70,13 @@ class Board:
             self._rows[outcome.name] = row
         self._say(f"[{outcome.name}] {outcome.word} {outcome.text}".rstrip())
 
-    def _hear(self, name: str, text: str) -> None:
+    def _hear(self, name: str, text: str, say: Callable[[str], None]) -> None:
         with self._lock:
             row = self._rows[name]
             if row.end is not None:
                 return
             self._rows[name] = replace(row, last=text)
-        self._say(f"[{name}] {text}")
+        say(f"[{name}] {text}")
 
     # --- on a terminal -----------------------------------------------------------------------------------------------
 

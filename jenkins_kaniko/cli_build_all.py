@@ -75,7 +75,7 @@ def build_wanted(builds: Mapping[str, Wanted], output: str, verbose: bool, given
     from jenkins_kaniko.buildboard import Board
 
     table = sys.stderr.isatty() and not verbose
-    board = Board(builds, _nothing if table else _say, verbose=verbose)
+    board = Board(builds, _say, table=table, verbose=verbose)
     with _shown(board, table=table), _works(builds, board, given["namespace"]) as works:
         outcomes = build_all(works, given["jobs"], given["fail_fast"], board)
     _tell(outcomes, output)
@@ -128,7 +128,3 @@ def _tell(outcomes: list[Outcome], output: str) -> None:
 
 def _say(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _nothing(_text: str) -> None:
-    """Nobody reads lines where there is a table."""

@@ -220,7 +220,7 @@ def test_a_build_that_is_not_stopped_ends_as_any_other() -> None:
 
 def test_each_line_names_its_build_and_a_stopped_one_is_silent() -> None:
     said: list[str] = []
-    board = Board(["api", "web"], said.append, verbose=False)
+    board = Board(["api", "web"], said.append, table=False, verbose=False)
     board.begun("api")
     listener = board.listener("api")
     listener.note("waiting: Unschedulable")
@@ -239,16 +239,18 @@ def test_each_line_names_its_build_and_a_stopped_one_is_silent() -> None:
 
 def test_who_asks_hears_more() -> None:
     said: list[str] = []
-    Board(["api"], said.append, verbose=True).listener("api").detail("for the curious")
+    Board(["api"], said.append, table=False, verbose=True).listener("api").detail("for the curious")
     assert said == ["[api] for the curious"]
 
 
 def test_a_terminal_shows_a_row_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    board = Board(["api", "web", "later"], lambda _line: None, verbose=False)
+    said: list[str] = []
+    board = Board(["api", "web", "later"], said.append, table=True, verbose=False)
     for name in ("api", "web"):
         board.begun(name)
+        board.listener(name).note("the registry has a failure; attempt 2 in 5 s")
         board.listener(name).line("RUN \x1b[2J[/bold]make " + "x" * 100)
     now[0] += 12
     board.ended(Outcome("web", "SUCCESS", result=result("web")))
@@ -261,6 +263,11 @@ def test_a_terminal_shows_a_row_for_each(monkeypatch: pytest.MonkeyPatch) -> Non
         "api    runs     42 s  RUN [2J[/bold]make xxxxxxxx…",
         "web    SUCCESS  12 s  registry.example.com/web@sh…",
         "later  waits",
+    ]
+    assert said == [
+        "[api] the registry has a failure; attempt 2 in 5 s",
+        "[web] the registry has a failure; attempt 2 in 5 s",
+        f"[web] SUCCESS registry.example.com/web@{DIGEST}",
     ]
 
 
