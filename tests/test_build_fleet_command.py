@@ -141,6 +141,7 @@ def test_the_result_is_data_for_scripts() -> None:
         (["-c", "other.yaml"], "other.yaml: no such file"),
         (["-t", f"{REGISTRY}/app"], "--tag is for a single build, not for --all"),
         (["--subfolder", "services"], "--subfolder is for a single build, not for --all"),
+        (["--detach"], "--detach is for a single build, not for --all"),
         (["--name", "mine"], "--name is for a single build, not for --all"),
         (["--digest-file", "digest"], "--digest-file is for a single build, not for --all"),
         (["--render"], "--render is for a single build, not for --all"),
