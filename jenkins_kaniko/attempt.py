@@ -23,6 +23,7 @@ from jenkins_kaniko.errors import (
     JenkinsKanikoError,
     TimedOutError,
     UnansweredError,
+    WrongInputError,
 )
 from jenkins_kaniko.explain import Seen
 from jenkins_kaniko.jobs import PATIENCE_SECONDS, made
@@ -149,14 +150,26 @@ class Attempt:
         raise AssertionError("sightings have no end")
 
     def _send(self, pod: Pod) -> None:
-        transport.stream(
-            self._door,
-            pod["metadata"]["name"],
-            self._spec.engine["shell"],
-            lambda: self._in_time(self._context.tar()),
-            self._context.estimate,
-            self._listener.note,
-        )
+        try:
+            transport.stream(
+                self._door,
+                pod["metadata"]["name"],
+                self._spec.engine["shell"],
+                lambda: self._in_time(self._context.tar()),
+                self._context.estimate,
+                self._listener.note,
+            )
+        except WrongInputError:
+            raise
+        except JenkinsKanikoError:
+            self._look_at_pod()
+            raise
+
+    def _look_at_pod(self) -> None:
+        """Raise what the cluster did to the pod, if it did: that says more than what broke by it."""
+        for pod in self._sightings():
+            if pod is None:
+                return
 
     def _events(self, pod: str | None) -> list[dict[str, Any]]:
         try:
@@ -225,9 +238,9 @@ class Attempt:
     def _present(self, pod: Pod | None) -> Pod:
         """Return a pod that the cluster did nothing to."""
         self._seen = True
-        if pod is None or podstate.cut_short(pod, DEFAULT_ENGINE):
-            raise _lost("the pod was deleted")
-        if why := podstate.lost(pod):
+        if pod is None:
+            raise _lost(podstate.DELETED)
+        if why := podstate.cut_short(pod, DEFAULT_ENGINE) or podstate.lost(pod):
             raise _lost(why)
         return pod
 

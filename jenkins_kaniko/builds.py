@@ -178,8 +178,8 @@ def _state(job: Mapping[str, Any], pod: Pod | None) -> tuple[str, str | None]:
 
 
 def _why(pod: Pod, end: podstate.Ended) -> str:
-    if podstate.cut_short(pod, DEFAULT_ENGINE):
-        return "the pod was deleted"
+    if why := podstate.cut_short(pod, DEFAULT_ENGINE):
+        return why
     return f"{end.reason}: exit code {end.exit_code}"
 
 

@@ -17,6 +17,7 @@ HOPELESS = {
 NOT_BY_ITSELF = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 """Reasons of a container's end that are not its program's own."""
 PULL_FAILED = "ErrImagePull"
+DELETED = "the pod was deleted"
 HOPELESS_EVENT = re.compile(r'MountVolume.SetUp failed .*(?:secret|configmap) "[^"]+" not found')
 """What the kubelet says of a Secret or ConfigMap that is not there."""
 DENIED_EVENT = re.compile(
@@ -66,13 +67,15 @@ def lost(pod: Pod) -> str | None:
     return None
 
 
-def cut_short(pod: Pod, container: str) -> bool:
-    """Return whether a pod is deleted before its container ended well.
+def cut_short(pod: Pod, container: str) -> str | None:
+    """Return why a pod is deleted before its container ended well; None where it is not.
 
     How the container ends then tells nothing: Kaniko killed by SIGTERM has exit code 2, by SIGKILL 137 (measured).
     """
     end = ended(pod, container)
-    return "deletionTimestamp" in pod["metadata"] and (end is None or end.exit_code != 0)
+    if "deletionTimestamp" not in pod["metadata"] or (end and end.exit_code == 0):
+        return None
+    return _disruption(pod) or DELETED
 
 
 def waits_for(pod: Pod) -> str | None:
@@ -118,6 +121,14 @@ def last_warning(events: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the newest warning among events."""
     warnings = [event for event in events if event.get("type") == "Warning"]
     return f"{warnings[-1].get('reason', '')}: {warnings[-1].get('message', '')}" if warnings else None
+
+
+def _disruption(pod: Pod) -> str | None:
+    """Return why the cluster deletes a pod, as for an eviction; None where somebody does (Kubernetes 1.26)."""
+    for condition in pod["status"].get("conditions", []):
+        if condition["type"] == "DisruptionTarget" and condition["status"] == "True":
+            return _text(condition)
+    return None
 
 
 def _messages(events: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -122,8 +122,23 @@ def test_a_builder_without_memory_gets_one_more_chance_with_less_in_use() -> Non
     assert cluster.deleted == ["app", "app-2"]
 
 
-def test_an_evicted_pod_is_replaced() -> None:
-    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory.")
+def taken(reason: str) -> dict[str, Any]:
+    """Return a pod that the cluster takes off its node, and whose builder was stopped for that."""
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": "why"}
+    return going(pod(**ended(2)["status"], conditions=[condition]))
+
+
+@pytest.mark.parametrize(
+    "evicted",
+    [
+        pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."),
+        taken("EvictionByEvictionAPI"),
+        taken("PreemptionByScheduler"),
+        taken("DeletionByTaintManager"),
+    ],
+    ids=["by the kubelet", "by an administrator", "for another pod", "for a lost node"],
+)
+def test_an_evicted_pod_is_replaced(evicted: dict[str, Any]) -> None:
     cluster, told = FakeCluster([[RUNNING], [evicted], [ended()]]), Told()
     assert build(spec(), context(), cluster, told.listener).digest == DIGEST
     assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
@@ -273,3 +288,25 @@ def test_a_large_context_is_sent_into_the_waiting_container(monkeypatch: pytest.
     tar, done = cluster.sent
     assert (b"content" in tar, done) == (True, b"")
     assert told.notes[0] == f"sending the build context: {LOST}; from its begin again"
+
+
+@pytest.mark.parametrize(
+    "broken", [[LOST] * transport.TRIES, [JenkinsKanikoError("exit code 137")]], ids=["connection", "command"]
+)
+def test_a_pod_that_is_evicted_while_the_context_is_sent_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, broken: list[Exception]
+) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    waits = state("context", running={})
+    watches: list[Sequence[Answer]] = [[waits], [waits, taken("EvictionByEvictionAPI")], [waits, ended()]]
+    cluster, told = FakeCluster(watches, cut=broken), Told()
+    assert build(spec(), context(b"content"), cluster, told.listener).digest == DIGEST
+    assert "the cluster took the pod off its node; attempt 2 in 5 s" in told.notes
+
+
+def test_a_connection_that_breaks_too_often_ends_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    waits = state("context", running={})
+    cluster = FakeCluster([[waits]], cut=[LOST] * transport.TRIES)
+    assert failure(cluster).exit_code == errors.UNREACHABLE
+    assert cluster.deleted == ["app"]
