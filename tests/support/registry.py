@@ -18,12 +18,12 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vn
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry over verified TLS with an account."""
+    """A registry, over verified TLS where there is a `ca`, with an account."""
 
     address: str
-    ca: Path
-    user: str
-    password: str
+    ca: Path | None = None
+    user: str = ""
+    password: str = ""
 
     def manifest(self, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
         """Return the digest of a manifest, computed here from its bytes, and the manifest."""
@@ -62,8 +62,9 @@ class Registry:
     def _get(self, path: str, accept: str = "*/*") -> bytes:
         account = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         headers = {"Authorization": f"Basic {account}", "Accept": accept}
-        request = urllib.request.Request(f"https://{self.address}/v2/{path}", headers=headers)
-        context = ssl.create_default_context(cafile=str(self.ca))
+        scheme = "https" if self.ca else "http"
+        request = urllib.request.Request(f"{scheme}://{self.address}/v2/{path}", headers=headers)
+        context = ssl.create_default_context(cafile=str(self.ca)) if self.ca else None
         with urllib.request.urlopen(request, context=context, timeout=30) as answer:
             content: bytes = answer.read()
         return content
