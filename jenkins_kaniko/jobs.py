@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Spec
-from jenkins_kaniko.errors import UnansweredError, UnreachableError
+from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError
 
 PATIENCE_SECONDS = 120
 """How long an API server may not answer, as while it restarts."""
@@ -18,6 +18,8 @@ Answer = TypeVar("Answer")
 
 class Door(Protocol):
     """What this needs of the cluster; cluster_pods.Pods is one."""
+
+    namespace: str
 
     def create_job(self, manifest: Mapping[str, Any]) -> str: ...
     def create_config_map(self, manifest: Mapping[str, Any]) -> None: ...
@@ -53,6 +55,7 @@ def made(
     uid, keep = None, spec.keep
     try:
         uid = door.create_job(manifest)
+        _check_name(door, spec)
         if spec.secrets:
             door.create_secret(buildjob.secret(spec, number, uid))
         if archive:
@@ -65,6 +68,14 @@ def made(
     finally:
         if not keep:
             remove(door, spec, manifest["metadata"]["name"], uid, tell)
+
+
+def _check_name(door: Door, spec: Spec) -> None:
+    """Refuse a name that somebody builds with at another attempt, where the Job has another name."""
+    for job in door.jobs(spec.label):
+        if not _is_ours(job, spec):
+            where = f"job {door.namespace}/{job['metadata']['name']}"
+            raise RefusedError(f"{where}: there already; wait for its end, or give another --name")
 
 
 def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
@@ -85,9 +96,13 @@ def _uid_of(door: Door, spec: Spec) -> str | None:
     """Return the uid of our Job where its creation was interrupted, so that nobody knows whether there is one."""
     with suppress(UnreachableError):
         for job in door.jobs(spec.label):
-            if job["metadata"]["annotations"].get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec):
+            if _is_ours(job, spec):
                 return str(job["metadata"]["uid"])
     return None
+
+
+def _is_ours(job: Mapping[str, Any], spec: Spec) -> bool:
+    return bool(job["metadata"]["annotations"].get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec))
 
 
 def patiently(ask: Callable[[], Answer]) -> Answer:

@@ -258,11 +258,26 @@ def test_a_job_is_removed_where_its_creation_is_interrupted(stop: BaseException)
     assert cluster.deleted == ["app"]
 
 
+def somebody_elses(name: str) -> dict[str, Any]:
+    labels, annotations = {"jenkins-kaniko/build": "app"}, {"jenkins-kaniko/client": "you@there x"}
+    return {"kind": "Job", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
+
+
 def test_a_job_of_somebody_else_stays() -> None:
     cluster = FakeCluster([[]], creating=errors.RefusedError("there already"))
-    cluster.made.append({"kind": "Job", "metadata": {"annotations": {"jenkins-kaniko/client": "you@there x"}}})
+    cluster.made.append(somebody_elses("app"))
     assert type(failure(cluster)) is errors.RefusedError
     assert cluster.deleted == []
+
+
+def test_a_name_is_taken_at_whatever_attempt() -> None:
+    cluster = FakeCluster([[ended()]])
+    cluster.made.append(somebody_elses("app-2"))
+    error = failure(cluster)
+    assert (error.exit_code, str(error)) == (
+        errors.REFUSED, "job builds/app-2: there already; wait for its end, or give another --name",
+    )  # fmt: skip
+    assert cluster.deleted == ["app"]
 
 
 def test_a_namespace_that_does_not_take_the_job_is_explained() -> None:

@@ -24,18 +24,34 @@ def evict(builds: Builds, pod: str) -> None:
     builds.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
-def test_an_evicted_build_is_built_again(builds: Builds, image: str, registry: Registry, tmp_path: Path) -> None:
+def test_an_evicted_build_is_built_again_and_keeps_its_name(
+    run: Run, builds: Builds, image: str, registry: Registry, tmp_path: Path
+) -> None:
     write(tmp_path, f"{SHELL}RUN echo begun && sleep 5 && echo done >/result\n")
     with started(builds, tmp_path, ".", "-t", f"{image}:evicted", "--name", "evicted", "--no-cache") as process:
         said_until(process, "begun\n")
         evict(builds, pod_of(builds, "evicted"))
-        output, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+        said = said_until(process, "begun\n")
+        other = run(".", "-t", f"{image}:other", "--name", "evicted")
+        output, more = process.communicate(timeout=120)
+    assert process.returncode == 0, said + more
     digest, _ = registry.manifest("build/app", "evicted")
     assert output == f"{image}@{digest}\n"
     assert said.count("the cluster took the pod off its node; attempt 2 in 5 s\n") == 1
-    assert said.count("begun\n") == 1  # and once before, which was read above
+    taken = f"job {builds.namespace}/evicted-2: there already; wait for its end, or give another --name"
+    assert (other.returncode, other.stderr) == (4, f"jenkins-kaniko: {taken}\n")
     assert registry.files("build/app", "evicted")["/result"] == b"done\n"
+    assert builds.left() == []
+
+
+def test_a_pod_that_somebody_deletes_is_no_failure_of_the_build(builds: Builds, image: str, tmp_path: Path) -> None:
+    write(tmp_path, f"{SHELL}RUN echo begun && sleep 1000\n")
+    with started(builds, tmp_path, ".", "-t", f"{image}:deleted", "--name", "deleted", "--no-cache") as process:
+        said_until(process, "begun\n")
+        builds.kubectl("delete", "pod", pod_of(builds, "deleted"), "--wait=false")
+        output, said = process.communicate(timeout=120)
+    assert (process.returncode, output) == (7, "")
+    assert f"{image}:deleted: the pod was deleted\n" in said
     assert builds.left() == []
 
 

@@ -78,7 +78,9 @@ class FakeCluster:
         self.made.append(manifest)
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
-        found = [dict(one) for one in self.made if one["kind"] == "Job"]
+        key, _, value = label.partition("=")
+        jobs = [one for one in self.made if one["kind"] == "Job"]
+        found = [one for one in jobs if one["metadata"]["labels"].get(key) == value]
         return [{**one, "metadata": {**one["metadata"], "uid": "found"}} for one in found]
 
     def delete_job(self, name: str, uid: str) -> None:
