@@ -44,17 +44,6 @@ def test_an_evicted_build_is_built_again_and_keeps_its_name(
     assert builds.left() == []
 
 
-def test_a_pod_that_somebody_deletes_is_no_failure_of_the_build(builds: Builds, image: str, tmp_path: Path) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 1000\n")
-    with started(builds, tmp_path, ".", "-t", f"{image}:deleted", "--name", "deleted", "--no-cache") as process:
-        said_until(process, "begun\n")
-        builds.kubectl("delete", "pod", pod_of(builds, "deleted"), "--wait=false")
-        output, said = process.communicate(timeout=120)
-    assert (process.returncode, output) == (7, "")
-    assert f"{image}:deleted: the pod was deleted\n" in said
-    assert builds.left() == []
-
-
 def test_a_build_that_is_evicted_while_its_context_is_sent_is_built_again(
     builds: Builds, image: str, registry: Registry, tmp_path: Path
 ) -> None:

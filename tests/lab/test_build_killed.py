@@ -69,6 +69,7 @@ def test_while_the_context_is_sent(run: Run, builds: Builds, image: str, tmp_pat
     with started(builds, tmp_path, *command) as process:
         wait_until(lambda: reads(process, last))
         process.kill()
+    last.unlink()
     assert_ends_by_itself(builds)
     assert_is_no_obstacle(builds, run, *command)
 
