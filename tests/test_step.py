@@ -151,6 +151,7 @@ def test_a_clone_with_a_token_is_not_told_to_those_who_pull_the_image() -> None:
         "https://git.example.com/team/app.git": "https://git.example.com/team/app.git",
         "https://oauth2:hunter2@git.example.com/app.git": "https://git.example.com/app.git",
         "https://hunter2@git.example.com/app": "https://git.example.com/app",
+        "https://bot:hunter@2@git.example.com/app": "https://git.example.com/app",
         "ssh://git@git.example.com:2222/app.git": "ssh://git.example.com:2222/app.git",
         "git@git.example.com:team/app.git": "git@git.example.com:team/app.git",
     }

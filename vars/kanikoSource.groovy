@@ -95,5 +95,5 @@ private Map labelsOf(String printed) {
                   'org.opencontainers.image.created': lines[0].tokenize(' ')[1]]
     // a token in the URL of a clone is no business of those who pull the image
     return lines.size() < 2 ? labels :
-        labels + ['org.opencontainers.image.source': lines[1].replaceFirst('^([a-z+]+://)[^/@]*@', '$1')]
+        labels + ['org.opencontainers.image.source': lines[1].replaceFirst('^([a-z+]+://)[^/]*@', '$1')]
 }
