@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from jenkins_kaniko import transport
+from jenkins_kaniko import probe, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.buildlog import BuildLog
@@ -31,6 +31,7 @@ class Result:
     cache_misses: int
     first_miss: str | None
     commit: str | None
+    probed: probe.Probed | None = None
 
     @property
     def ref(self) -> str:
@@ -58,7 +59,10 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
         attempt = Attempt(spec, number, context, archive, door, listener, less_memory=less_memory)
         try:
             digest = attempt.digest()
-            return _result(spec, context, digest, attempt.log, time.monotonic() - start)
+            result = _result(spec, context, digest, attempt.log, time.monotonic() - start)
+            if spec.probe:
+                result = replace(result, probed=probe.run(spec.probe, spec, result.ref, door, listener))
+            return result
         except FailedError as failure:
             found = diagnosis(failure.seen)
             once_more = found.retry == "less memory" and not less_memory and retries > 0

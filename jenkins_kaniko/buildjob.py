@@ -19,6 +19,8 @@ from jenkins_kaniko.transport import ARCHIVE, FOLDER, UNPACKED, waiting
 DIGEST_FILE = "/dev/termination-log"
 """Kubernetes puts what is written there into the pod's status."""
 BUILD_LABEL = "jenkins-kaniko/build"
+PROBE_LABEL = "jenkins-kaniko/probe"
+"""On what belongs to a build and does not build."""
 MANAGED = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
 CLIENT_ANNOTATION = "jenkins-kaniko/client"
 IMAGE_ANNOTATION = "jenkins-kaniko/image"
@@ -37,6 +39,14 @@ class Mounted:
     name: str
     key: str = ""
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A command that runs once in the pushed image, as words of a shell, and the seconds that it may take."""
+
+    command: str
+    timeout: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Spec:
     timeout: float = 3600
     pending_timeout: float = 600
     keep: bool = False
+    probe: Probe | None = None
 
     @property
     def engine(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jenkins_kaniko.build import Result
+from jenkins_kaniko.probe import Probed
 
 
 def data(result: Result) -> dict[str, Any]:
@@ -22,7 +23,23 @@ def data(result: Result) -> dict[str, Any]:
         "cacheMisses": result.cache_misses,
         "firstMiss": result.first_miss,
         "commit": result.commit,
+        "probe": _probe(result.probed) if result.probed else None,
     }
+    return _known(found)
+
+
+def _probe(probed: Probed) -> dict[str, Any]:
+    found = {
+        "command": probed.command,
+        "exitCode": probed.exit_code,
+        "output": probed.output,
+        "seconds": probed.seconds,
+        "error": probed.error,
+    }
+    return _known(found)
+
+
+def _known(found: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 

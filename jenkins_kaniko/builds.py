@@ -92,7 +92,8 @@ def builds(door: Door, name: str | None = None) -> list[Build]:
     """
     label = f"{OURS}={name}" if name else OURS
     pods = {one["metadata"]["labels"].get(CONTROLLER_LABEL): one for one in door.listed("pods", label)}
-    found = [_build(job, pods.get(job["metadata"]["uid"])) for job in door.jobs(label)]
+    jobs = [job for job in door.jobs(label) if buildjob.PROBE_LABEL not in job["metadata"]["labels"]]
+    found = [_build(job, pods.get(job["metadata"]["uid"])) for job in jobs]
     newest = {one.name: one for one in sorted(found, key=_created)}
     return [_explained(door, one) for one in sorted(newest.values(), key=_created)]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import getpass
 import re
 import secrets
+import shlex
 import socket
 from collections.abc import Mapping
 from typing import Any
 
 from jenkins_kaniko import buildsecrets, errors, resources
-from jenkins_kaniko.buildjob import Mounted, Spec, new_name
+from jenkins_kaniko.buildjob import Mounted, Probe, Spec, new_name
 from jenkins_kaniko.engines import split_tag
 from jenkins_kaniko.options import DEFAULT_ENGINE, Builder, problems
 
@@ -59,6 +60,7 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
         timeout=given["timeout"],
         pending_timeout=given["pending_timeout"],
         keep=given["keep"],
+        probe=_probe(given["probe"], given["probe_timeout"]),
     )
 
 
@@ -139,3 +141,15 @@ def _ca_bundle(text: str | None) -> Mounted | None:
         return None
     name, _, key = text.partition(":")
     return Mounted(name, key or DEFAULT_CA_KEY)
+
+
+def _probe(command: str | None, timeout: float) -> Probe | None:
+    if command is None:
+        return None
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise errors.WrongInputError(f"--probe: {command!r} cannot be taken apart into words: {error}") from None
+    if not words:
+        raise errors.WrongInputError("--probe: there is no command in it")
+    return Probe(command, timeout)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from jenkins_kaniko import errors
+from jenkins_kaniko.cli_build_after import after_options, notifying
 from jenkins_kaniko.cli_build_all import all_options, build_wanted, single_source, wanted_builds
 from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @pod_options
 @mode_options
 @all_options
+@after_options
 @click.option("--render", is_flag=True, help="Print what would be made in the cluster instead.")
 @output_option
 @click.option("-v", "--verbose", is_flag=True, help="Tell what is done.")
@@ -69,7 +71,11 @@ def build(
 
     spec = spec_of(given, os.environ)
     check(given, digest_file)
-    with _ending_well(output), _opened(source, subfolder, spec) as context:
+    with (
+        _ending_well(output),
+        notifying(() if render else given["receivers"], spec) as pushed,
+        _opened(source, subfolder, spec) as context,
+    ):
         if render:
             click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
             return
@@ -82,7 +88,8 @@ def build(
                 tell_sent(spec, namespace.namespace, output)
                 return
             result = build_image(spec, context, namespace, _listener(verbose))
-    _tell(result, output, digest_file)
+        _tell(result, output, digest_file)
+        pushed(result)
 
 
 @contextmanager

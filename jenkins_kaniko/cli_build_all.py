@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jenkins_kaniko.buildboard import Board
     from jenkins_kaniko.buildspecs import Wanted
 
-OF_ONE = ("tags", "subfolder", "name", "isolate", "detach", "render", "digest_file")
+OF_ONE = ("tags", "subfolder", "name", "isolate", "detach", "render", "digest_file", "probe", "receivers")
 """Options of a single build."""
 WITH_DEFAULT = ("cache", "retries", "timeout", "pending_timeout")
 """Options that a build of the configuration has too, whose default does not go over it."""

@@ -32,6 +32,9 @@ def check(given: Mapping[str, Any], digest_file: Path | None) -> None:
     """
     if given["detach"] and digest_file:
         raise errors.WrongInputError("--digest-file: not with --detach, which ends before there is a digest; see logs")
+    for option, value in (("--probe", given["probe"]), ("--notify", given["receivers"])):
+        if given["detach"] and value:
+            raise errors.WrongInputError(f"{option}: not with --detach: nobody would be there when the image is")
     if given["detach"] and given["isolate"]:
         raise errors.WrongInputError("--isolate: not with --detach: nobody would be there to delete the namespace")
     if given["keep"] and given["isolate"]:

@@ -115,6 +115,17 @@ class Pods:
             with closing(answer):
                 yield from answer
 
+    def printed(self, pod: str, container: str, limit: int) -> bytes:
+        """Return the begin of what a container printed, at most so many bytes.
+
+        Raises:
+            UnreachableError: the cluster does not answer, has no such log, or forbids it.
+        """
+        query = {"container": container, "limitBytes": str(limit)}
+        with self._asking("get pods/log"):
+            text: bytes = self._request("GET", f"pods/{pod}/log", query).data
+        return text
+
     def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
         """Run a command in a container, feed it, and return what it printed.
 

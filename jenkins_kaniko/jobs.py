@@ -86,17 +86,17 @@ def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[s
         tell: takes a line where it cannot be removed.
     """
     try:
-        if uid := uid or _uid_of(door, spec):
+        if uid := uid or _uid_of(door, spec, name):
             patiently(lambda: door.delete_job(name, uid))
     except UnreachableError as error:
         tell(f"job {name} is left until an hour after its end: {error}")
 
 
-def _uid_of(door: Door, spec: Spec) -> str | None:
+def _uid_of(door: Door, spec: Spec, name: str) -> str | None:
     """Return the uid of our Job where its creation was interrupted, so that nobody knows whether there is one."""
     with suppress(UnreachableError):
         for job in door.jobs(spec.label):
-            if _is_ours(job, spec):
+            if _is_ours(job, spec) and job["metadata"]["name"] == name:
                 return str(job["metadata"]["uid"])
     return None
 

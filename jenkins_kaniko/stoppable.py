@@ -23,7 +23,7 @@ class StoppableDoor:
         self.create_config_map, self.create_secret = door.create_config_map, door.create_secret
         self.jobs, self.delete_job = door.jobs, door.delete_job
         self.watch, self.there, self.events = door.watch, door.there, door.events
-        self.log, self.send = door.log, door.send
+        self.log, self.printed, self.send = door.log, door.printed, door.send
         self._door = door
         self._lock = threading.Lock()
         self._stopped = False

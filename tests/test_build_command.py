@@ -149,6 +149,8 @@ def test_names_are_new_and_fit() -> None:
         (["-f", "nowhere"], "nowhere"),
         (["--detach", "--digest-file", "digest"], "--digest-file: not with --detach"),
         (["--detach", "--isolate"], "--isolate: not with --detach"),
+        (["--detach", "--probe", "app"], "--probe: not with --detach"),
+        (["--detach", "--notify", "https://example.com/"], "--notify: not with --detach"),
         (["--isolate", "--keep"], "--keep: not with --isolate"),
     ],
 )

@@ -145,6 +145,8 @@ def test_the_result_is_data_for_scripts() -> None:
         (["--name", "mine"], "--name is for a single build, not for --all"),
         (["--digest-file", "digest"], "--digest-file is for a single build, not for --all"),
         (["--render"], "--render is for a single build, not for --all"),
+        (["--probe", "app"], "--probe is for a single build, not for --all"),
+        (["--notify", "https://example.com/"], "--notify is for a single build, not for --all"),
         (["--label", "x"], "--label: 'x' has no value"),
         (["--jobs", "0"], "'--jobs': 0 is not in the range x>=1"),
     ],

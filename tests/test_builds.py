@@ -85,6 +85,15 @@ def test_a_build_is_its_newest_job_and_what_is_no_build_is_none() -> None:
     ]
 
 
+def test_a_probe_is_no_build() -> None:
+    probe = job(created="12:00:09")
+    probe["metadata"]["labels"]["jenkins-kaniko/probe"] = "true"
+    built = job(created="12:00:00")
+    assert [one.uid for one in builds(FakeBuilds([[]], objects={"jobs": [built, probe], "pods": []}))] == [
+        built["metadata"]["uid"]
+    ]
+
+
 def test_an_unknown_build_is_told_with_the_nearest() -> None:
     door = FakeBuilds([[]], objects={"jobs": [job("build-app-1"), job("zoo")]})
     with pytest.raises(errors.WrongInputError) as caught:

@@ -141,3 +141,11 @@ def test_events_come_in_their_order(api: Api) -> None:
     late, early = {"lastTimestamp": "2026-11-21T20:54:26Z"}, {"eventTime": "2026-11-21T20:54:25.1Z"}
     api.body = json.dumps({"items": [late, early]}).encode()
     assert Pods("builds").events("app") == [early, late]
+
+
+def test_the_begin_of_what_a_container_printed_is_asked_for(api: Api) -> None:
+    api.body = b"as it\nis\xff"
+    assert Pods().printed("app-x1", "probe", 100) == api.body
+    assert api.asked == [("GET", "/api/v1/namespaces/ci/pods/app-x1/log?container=probe&limitBytes=100", None)]
+    api.status = 503
+    assert type(failure(lambda: Pods().printed("app-x1", "probe", 100))) is UnansweredError

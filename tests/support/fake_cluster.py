@@ -49,6 +49,7 @@ class FakeCluster:
         deleted: names of Jobs.
         sent: what each command in the pod was fed.
         cut: how many of them lose their connection.
+        output: what the container of a probe printed.
     """
 
     watches: list[Sequence[Answer]]
@@ -58,6 +59,7 @@ class FakeCluster:
     deleting: list[Exception] = field(default_factory=list)
     there_is_one: bool = True
     cut: list[Exception] = field(default_factory=list)
+    output: bytes = b""
     namespace: str = "builds"
     made: list[Mapping[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -105,6 +107,9 @@ class FakeCluster:
             if isinstance(line, Exception):
                 raise line
             yield line
+
+    def printed(self, pod: str, container: str, limit: int) -> bytes:
+        return self.output[:limit]
 
     def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
         content = b"".join(chunks)
