@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -79,7 +79,9 @@ def build(
         if render:
             click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
             return
+        from jenkins_kaniko import cli_status
         from jenkins_kaniko.build import build as build_image
+        from jenkins_kaniko.buildprogress import Progress
         from jenkins_kaniko.following import send_off
 
         with door(given, spec, _say) as namespace:
@@ -87,7 +89,8 @@ def build(
                 send_off(spec, context, namespace, _listener(verbose))
                 tell_sent(spec, namespace.namespace, output)
                 return
-            result = build_image(spec, context, namespace, _listener(verbose))
+            with cli_status.shown(Progress(context.facts.dockerfile_text, spec.options.get("target"))) as follow:
+                result = build_image(spec, context, namespace, _listener(verbose, follow))
         _tell(result, output, digest_file)
         pushed(result)
 
@@ -131,14 +134,19 @@ def _manifests(spec: Spec, context: Context) -> str:
     return f"{dump(buildjob.config_map(spec, 1, None, archive))}---\n{job}" if archive else job
 
 
-def _listener(verbose: bool) -> Listener:
+def _listener(verbose: bool, follow: Callable[[str], None] = lambda _text: None) -> Listener:
     from jenkins_kaniko.attempt import Listener
 
-    return Listener(note=_say, detail=_say if verbose else lambda _text: None, line=_say)
+    def line(text: str) -> None:
+        follow(text)
+        _say(text)
+
+    return Listener(note=_say, detail=_say if verbose else lambda _text: None, line=line)
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    # Not err=True: click keeps the stream that it found first, and the status line puts another in its place.
+    click.echo(text, file=sys.stderr)
 
 
 def _tell(result: Result, output: str, digest_file: Path | None) -> None:

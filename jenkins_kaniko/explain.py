@@ -166,7 +166,7 @@ def _place(log: Sequence[str], seen: Seen) -> str | None:
     if not seen.dockerfile:
         return announced[-1][1] or None if announced else None
     source = lines_of(seen.dockerfile)
-    line = _failing_line(log[-1], announced, _instructions(source))
+    line = _failing_line(log[-1], announced, instructions(source))
     return f"{seen.path}:{line}: {_unindented(source[line - 1])}" if 0 < line <= len(source) else None
 
 
@@ -187,14 +187,14 @@ def _failing_line(said: str, announced: Sequence[list[str]], instructions: Seque
 def _is_announced(instruction: str, announced: Sequence[str]) -> bool:
     base, text = announced
     if text:
-        return _compact(instruction) == _compact(text)
+        return compact(instruction) == compact(text)
     found = _groups(r"^(?i:FROM)\s+(?:--platform=\S+\s+)?([^\s$]*)(\$?)", instruction)
     if not found:
         return False
     return base.startswith(found[1]) if found[2] else base == found[1]
 
 
-def _instructions(source: Sequence[str]) -> list[tuple[int, str]]:
+def instructions(source: Sequence[str]) -> list[tuple[int, str]]:
     """Return the instructions of a Dockerfile, continued lines joined, each with the line that it begins at."""
     found: list[tuple[int, str]] = []
     goes_on = False
@@ -215,5 +215,6 @@ def _unindented(line: str) -> str:
     return line.lstrip(" \t")
 
 
-def _compact(instruction: str) -> str:
+def compact(instruction: str) -> str:
+    """Return an instruction without what the engine changes when it announces one."""
     return re.sub(r"[\\ \t]+", "", instruction)
