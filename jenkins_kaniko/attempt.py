@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from jenkins_kaniko import buildjob, jobs, podstate, transport
+from jenkins_kaniko import buildjob, jobs, memory, podstate, transport
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.buildlog import BuildLog
 from jenkins_kaniko.buildsecrets import masked
@@ -68,6 +68,7 @@ class Attempt:
 
     Attributes:
         log: what was read of the builder's log.
+        peak_memory: bytes that the builder used, where it was measured.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Attempt:
     ) -> None:
         """`archive` is the build context as tar.gz where it is small enough for a ConfigMap."""
         self.log = BuildLog()
+        self.peak_memory: int | None = None
         self._spec, self._number, self._context, self._archive = spec, number, context, archive
         self._door, self._listener = door, listener
         self._manifest = buildjob.job(spec, context.facts, number, streamed=archive is None, less_memory=less_memory)
@@ -191,6 +193,9 @@ class Attempt:
             self._read_log(name, follow=True)
             end = self._end_soon()
         self._read_log(name, follow=False)  # the log may have been cut before its end
+        self.peak_memory = end.peak_memory
+        if end.peak_memory:
+            self._listener.note(memory.said(end.peak_memory, self._spec.profile))
         dockerfile, path = self._context.facts.dockerfile_text, self._spec.options.get("dockerfile", "Dockerfile")
         return pushed(end, self.log, dockerfile, path)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from jenkins_kaniko import probe, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.buildjob import Spec
-from jenkins_kaniko.buildlog import BuildLog
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.engines import destinations, split_tag
 from jenkins_kaniko.errors import TimedOutError
@@ -31,6 +30,7 @@ class Result:
     cache_misses: int
     first_miss: str | None
     commit: str | None
+    peak_memory: int | None = None
     probed: probe.Probed | None = None
 
     @property
@@ -59,7 +59,7 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
         attempt = Attempt(spec, number, context, archive, door, listener, less_memory=less_memory)
         try:
             digest = attempt.digest()
-            result = _result(spec, context, digest, attempt.log, time.monotonic() - start)
+            result = _result(spec, context, digest, attempt, time.monotonic() - start)
             if spec.probe:
                 result = replace(result, probed=probe.run(spec.probe, spec, result.ref, door, listener))
             return result
@@ -75,8 +75,8 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
             number, less_memory = number + 1, less_memory or once_more
 
 
-def _result(spec: Spec, context: Context, digest: str, log: BuildLog, seconds: float) -> Result:
-    image, tags = spec.options["image"], spec.options.get("tags", [])
+def _result(spec: Spec, context: Context, digest: str, attempt: Attempt, seconds: float) -> Result:
+    image, tags, log = spec.options["image"], spec.options.get("tags", []), attempt.log
     return Result(
         image=split_tag(image)[0],
         tags=[split_tag(name)[1] or "" for name in destinations(image, tags)],
@@ -87,4 +87,5 @@ def _result(spec: Spec, context: Context, digest: str, log: BuildLog, seconds: f
         cache_misses=log.misses,
         first_miss=log.first_miss,
         commit=context.facts.commit,
+        peak_memory=attempt.peak_memory,
     )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jenkins_kaniko import buildsecrets, resources
+from jenkins_kaniko import buildsecrets, memory, resources
 from jenkins_kaniko.contexts import Facts
 from jenkins_kaniko.engines import Place, argv, destinations, split_tag
 from jenkins_kaniko.options import DEFAULT_ENGINE, Builder
@@ -89,6 +89,11 @@ class Spec:
         return found
 
     @property
+    def has_shell(self) -> bool:
+        """Whether the builder's image has a shell for sure: the packaged one, and what is called debug."""
+        return self.image is None or "debug" in (split_tag(self.image.partition("@")[0])[1] or "")
+
+    @property
     def label(self) -> str:
         """Selects what belongs to the build."""
         return f"{BUILD_LABEL}={self.name}"
@@ -112,6 +117,8 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
         used_once=True,
     )
     context = "." if streamed else f"tar://{FOLDER}/{ARCHIVE}"
+    command, *arguments = argv({**spec.options, "context": context}, place, spec.builder)
+    measured = streamed or spec.has_shell
     text = text_template("build-job.yaml").render(
         name=job_name(spec, attempt),
         labels=_labels(spec),
@@ -122,7 +129,8 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
         engine=spec.engine,
         engine_name=DEFAULT_ENGINE,
         image=spec.image or spec.engine["image"],
-        argv=argv({**spec.options, "context": context}, place, spec.builder),
+        command=memory.measuring(spec.engine["shell"], command) if measured else [command],
+        args=arguments,
         env=[{"name": name, "value": value} for name, value in spec.options.get("env", {}).items()],
         resources=PROFILES[spec.profile],
         node_selector=spec.node_selector,

@@ -22,6 +22,7 @@ def data(result: Result) -> dict[str, Any]:
         "cacheHits": result.cache_hits,
         "cacheMisses": result.cache_misses,
         "firstMiss": result.first_miss,
+        "peakMemoryBytes": result.peak_memory,
         "commit": result.commit,
         "probe": _probe(result.probed) if result.probed else None,
     }

@@ -136,6 +136,7 @@ def _result(door: Door, build: Build, log: BuildLog) -> Result:
         cache_misses=log.misses,
         first_miss=log.first_miss,
         commit=None,
+        peak_memory=end.peak_memory,
     )
 
 

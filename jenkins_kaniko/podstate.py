@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jenkins_kaniko import memory
+
 HOPELESS = {
     "InvalidImageName",
     "ErrImageNeverPull",
@@ -29,11 +31,12 @@ DENIED_EVENT = re.compile(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a container ended."""
+    """How a container ended; `peak_memory` is in bytes, where it was measured."""
 
     exit_code: int
     reason: str
     message: str
+    peak_memory: int | None = None
 
 
 Pod = Mapping[str, Any]
@@ -42,7 +45,10 @@ Pod = Mapping[str, Any]
 def ended(pod: Pod, container: str) -> Ended | None:
     """Return how a container ended, None as long as it did not."""
     state = _state(pod, container).get("terminated")
-    return Ended(state["exitCode"], state.get("reason", ""), state.get("message", "")) if state else None
+    if not state:
+        return None
+    message, peak_memory = memory.split(state.get("message", ""))
+    return Ended(state["exitCode"], state.get("reason", ""), message, peak_memory)
 
 
 def started(pod: Pod, container: str) -> bool:

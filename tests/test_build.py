@@ -93,6 +93,19 @@ def test_a_digest_counts_only_after_a_good_end() -> None:
     assert (cluster.deleted, told.notes) == (["app"], [])
 
 
+def test_the_peak_of_memory_is_part_of_the_result() -> None:
+    told = Told()
+    result = build(spec(), context(), FakeCluster([[ended(message=f"{DIGEST}\nmemory=4000000000")]]), told.listener)
+    assert (result.digest, result.peak_memory) == (DIGEST, 4_000_000_000)
+    assert told.notes == ["peak memory 3814 MiB of 4096 MiB; that is close to the end: --profile large"]
+
+
+def test_a_failed_build_tells_its_peak_of_memory_too() -> None:
+    told = Told()
+    failure(FakeCluster([[ended(3, "\nmemory=40000000")]]), told)
+    assert told.notes == ["peak memory 38 MiB of 4096 MiB"]
+
+
 def test_a_builder_that_tells_no_digest_did_not_push() -> None:
     error = failure(FakeCluster([[ended(0, "")]]))
     assert (error.exit_code, "told no digest" in str(error)) == (errors.FAILED, True)

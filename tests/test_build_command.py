@@ -54,7 +54,7 @@ def test_what_would_be_made_can_be_seen() -> None:
         False,
     )
     (builder,) = pod["containers"]
-    assert builder["command"] == ["/kaniko/executor"]
+    assert (builder["command"][0], builder["command"][-1]) == ("/busybox/sh", "/kaniko/executor")
     assert builder["args"] == [
         "--context=tar:///jenkins-kaniko/context.tar.gz",
         f"--destination={IMAGE}:1",
@@ -117,6 +117,21 @@ def test_the_environment_of_older_scripts_is_honoured() -> None:
     (builder,) = job["spec"]["template"]["spec"]["containers"]
     assert (builder["image"], "--cache" in builder["args"]) == ("example.com/kaniko:1", False)
     assert job["spec"]["activeDeadlineSeconds"] == 600 + 600 + 60
+
+
+@pytest.mark.parametrize(
+    ("image", "measured"),
+    [
+        ("example.com/kaniko:1.25-debug", True),
+        ("example.com/kaniko:debug@sha256:" + "0" * 64, True),
+        ("example.com:5000/debug/kaniko", False),
+        ("example.com/kaniko:1.25", False),
+    ],
+)
+def test_memory_is_measured_where_the_image_has_a_shell(image: str, measured: bool) -> None:
+    (builder,) = rendered("--image", image)[1]["spec"]["template"]["spec"]["containers"]
+    assert (builder["command"] != ["/kaniko/executor"]) == measured
+    assert "--destination=registry.example.com/team/app:1" in builder["args"]
 
 
 def test_a_large_context_waits_for_its_stream(folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from tests.lab.building import SHELL, Builds, Run, write
 
 pytestmark = pytest.mark.lab
+
+MIB = 1 << 20
 
 
 def on_a_terminal(builds: Builds, folder: Path, *arguments: str, term: str = "xterm") -> tuple[int, str]:
@@ -51,3 +55,26 @@ def test_a_dumb_terminal_and_a_pipe_show_the_log_alone(builds: Builds, run: Run,
         assert "INFO[0000] COPY Dockerfile /" in text
         assert "\x1b" not in text
         assert "stage 1/1" not in text
+
+
+ALLOCATE = "x=aaaaaaaaaaaaaaaa; i=0; while [ $i -lt 22 ]; do x=$x$x; i=$((i+1)); done; sleep 2"
+"""A shell with 64 MiB in a variable, twice while it doubles."""
+
+
+def test_memory_is_measured_and_files_do_not_count(run: Run, image: str, tmp_path: Path) -> None:
+    files = "dd if=/dev/zero of=/big bs=1M count=400; rm /big"
+    write(tmp_path, f"{SHELL}RUN {files}\nRUN {ALLOCATE}\n")
+    done = run(".", "-t", f"{image}:memory", "--no-cache", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    peak = json.loads(done.stdout)["peakMemoryBytes"]
+    assert 64 * MIB < peak < 250 * MIB
+    assert f"\npeak memory {peak // MIB} MiB of 2048 MiB\n" in done.stderr
+
+
+def test_a_failing_build_tells_its_memory(run: Run, image: str, tmp_path: Path) -> None:
+    write(tmp_path, f"{SHELL}RUN {ALLOCATE}; exit 3\n")
+    done = run(".", "-t", f"{image}:fails", "--no-cache")
+    assert done.returncode == 6
+    (peak,) = re.findall(r"^peak memory (\d+) MiB of 2048 MiB$", done.stderr, re.MULTILINE)
+    assert 64 < int(peak) < 250
+    assert "build failed (exit code 3)" in done.stderr
