@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from jenkins_kaniko import probe, transport
+from jenkins_kaniko import cachemiss, probe, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.contexts import Context
@@ -31,6 +31,7 @@ class Result:
     first_miss: str | None
     commit: str | None
     peak_memory: int | None = None
+    first_miss_reason: str | None = None
     probed: probe.Probed | None = None
 
     @property
@@ -88,4 +89,7 @@ def _result(spec: Spec, context: Context, digest: str, attempt: Attempt, seconds
         first_miss=log.first_miss,
         commit=context.facts.commit,
         peak_memory=attempt.peak_memory,
+        first_miss_reason=cachemiss.reason(
+            log.lookups, context.facts.dockerfile_text, spec.options.get("buildArgs", {})
+        ),
     )

@@ -6,6 +6,7 @@ import re
 import time
 from collections import deque
 
+from jenkins_kaniko.cachemiss import Lookups
 from jenkins_kaniko.explain import COLOUR
 
 KEPT_LINES = 5000
@@ -21,6 +22,7 @@ class BuildLog:
     def __init__(self) -> None:
         self.hits = self.misses = 0
         self.first_miss: str | None = None
+        self.lookups = Lookups()
         self._kept: deque[str] = deque(maxlen=KEPT_LINES)
         self._last, self._times_last = b"", 0
         self._read_at: float | None = None
@@ -63,6 +65,7 @@ class BuildLog:
         return False
 
     def _count(self, text: str) -> None:
+        self.lookups.read(text)
         if HIT in text:
             self.hits += 1
         elif missed := MISS.search(text):

@@ -22,6 +22,7 @@ def data(result: Result) -> dict[str, Any]:
         "cacheHits": result.cache_hits,
         "cacheMisses": result.cache_misses,
         "firstMiss": result.first_miss,
+        "firstMissReason": result.first_miss_reason,
         "peakMemoryBytes": result.peak_memory,
         "commit": result.commit,
         "probe": _probe(result.probed) if result.probed else None,
@@ -50,7 +51,8 @@ def summary(result: Result) -> str:
     if not result.cache_hits and not result.cache_misses:
         return line
     first = f", the first at: {result.first_miss}" if result.first_miss else ""
-    return f"{line}; cache: {result.cache_hits} hits, {result.cache_misses} misses{first}"
+    why = f"; {result.first_miss_reason}" if result.first_miss_reason else ""
+    return f"{line}; cache: {result.cache_hits} hits, {result.cache_misses} misses{first}{why}"
 
 
 def export(result: Result, environment: Mapping[str, str]) -> None:

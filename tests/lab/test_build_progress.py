@@ -67,7 +67,7 @@ def test_memory_is_measured_and_files_do_not_count(run: Run, image: str, tmp_pat
     done = run(".", "-t", f"{image}:memory", "--no-cache", "-o", "json")
     assert done.returncode == 0, done.stderr
     peak = json.loads(done.stdout)["peakMemoryBytes"]
-    assert 64 * MIB < peak < 250 * MIB
+    assert 64 * MIB < peak < 250 * MIB, done.stderr
     assert f"\npeak memory {peak // MIB} MiB of 2048 MiB\n" in done.stderr
 
 
@@ -78,3 +78,33 @@ def test_a_failing_build_tells_its_memory(run: Run, image: str, tmp_path: Path) 
     (peak,) = re.findall(r"^peak memory (\d+) MiB of 2048 MiB$", done.stderr, re.MULTILINE)
     assert 64 < int(peak) < 250
     assert "build failed (exit code 3)" in done.stderr
+
+
+def test_the_first_miss_has_a_probable_reason(run: Run, image: str, tmp_path: Path) -> None:
+    write(tmp_path, f"{SHELL}RUN echo {tmp_path}\nARG WHO=me\nRUN echo two\nCOPY source /\nRUN echo three\n")
+
+    def miss(*arguments: str, source: str) -> tuple[str | None, str | None]:
+        (tmp_path / "source").write_text(source)
+        done = run(".", "-t", f"{image}:missed", "-o", "json", *arguments)
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        if why := result.get("firstMissReason"):
+            assert f"the first at: {result['firstMiss']}; {why}\n" in done.stderr
+        return result.get("firstMiss"), why
+
+    nothing_yet = "probably the cache holds nothing of this build yet; else changed: what COPY sh /bin/sh takes"
+    assert miss(source="one") == (f"RUN echo {tmp_path}", nothing_yet)
+    assert miss(source="one") == (None, None)
+    assert miss(source="other") == ("RUN echo three", "probably changed: what COPY source / takes")
+    assert miss("--build-arg", "WHO=you", source="one") == ("RUN echo two", "probably changed: build argument WHO")
+    too_old = "it is in the cache, and older than --cache-ttl allows"
+    assert miss("--cache-ttl", "1s", source="one") == (f"RUN echo {tmp_path}", too_old)
+
+
+def test_a_cache_that_cannot_be_written_is_named(run: Run, image: str, tmp_path: Path) -> None:
+    write(tmp_path, f"{SHELL}RUN echo one\n")
+    done = run(".", "-t", f"{image}:missed", "--cache-repo", "nowhere.lab.test/cache", "--retries", "0")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "the first at: RUN echo one; probably nothing could be kept before: writing to the cache fails" in done.stderr
+    )
