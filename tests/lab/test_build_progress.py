@@ -57,8 +57,8 @@ def test_a_dumb_terminal_and_a_pipe_show_the_log_alone(builds: Builds, run: Run,
         assert "stage 1/1" not in text
 
 
-ALLOCATE = "x=aaaaaaaaaaaaaaaa; i=0; while [ $i -lt 22 ]; do x=$x$x; i=$((i+1)); done; sleep 2"
-"""A shell with 64 MiB in a variable, twice while it doubles."""
+ALLOCATE = "x=aaaaaaaaaaaaaaaa; i=0; while [ $i -lt 22 ]; do x=$x$x; i=$((i+1)); done; sleep 2; :"
+"""A shell that keeps 64 MiB in a variable; without a command after it, sleep would take its place."""
 
 
 def test_memory_is_measured_and_files_do_not_count(run: Run, image: str, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_memory_is_measured_and_files_do_not_count(run: Run, image: str, tmp_pat
     done = run(".", "-t", f"{image}:memory", "--no-cache", "-o", "json")
     assert done.returncode == 0, done.stderr
     peak = json.loads(done.stdout)["peakMemoryBytes"]
-    assert 64 * MIB < peak < 250 * MIB, done.stderr
+    assert 64 * MIB < peak < 250 * MIB
     assert f"\npeak memory {peak // MIB} MiB of 2048 MiB\n" in done.stderr
 
 
