@@ -79,7 +79,7 @@ def build(
         if render:
             click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
             return
-        from jenkins_kaniko import cli_status
+        from jenkins_kaniko import statusline
         from jenkins_kaniko.build import build as build_image
         from jenkins_kaniko.buildprogress import Progress
         from jenkins_kaniko.following import send_off
@@ -89,7 +89,7 @@ def build(
                 send_off(spec, context, namespace, _listener(verbose))
                 tell_sent(spec, namespace.namespace, output)
                 return
-            with cli_status.shown(Progress(context.facts.dockerfile_text, spec.options.get("target"))) as follow:
+            with statusline.shown(Progress(context.facts.dockerfile_text, spec.options.get("target"))) as follow:
                 result = build_image(spec, context, namespace, _listener(verbose, follow))
         _tell(result, output, digest_file)
         pushed(result)

@@ -2,7 +2,7 @@
 
 The kernel's own peak (memory.max_usage_in_bytes, memory.peak) counts the page cache too, and reaches the limit in every
 build that writes more than that. What cannot be taken back is anonymous and shared memory; it has no peak of its own,
-so it is looked at twice a second, which costs 2 ms each time (measured), and shorter peaks are missed.
+so it is looked at twice a second, which costs 2 ms each time (measured). Shorter peaks are missed, and shorter builds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ look() {{
     [ $now -le $peak ] || {{ peak=$now && echo $peak >{PEAK_FILE}; }}
 }}
 peak=0
-while look && SLEEP 0.5; do :; done 2>/dev/null &
+while SLEEP 0.5 && look; do :; done 2>/dev/null &
 "$0" "$@"
 code=$?
 kill $! 2>/dev/null

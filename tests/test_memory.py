@@ -47,19 +47,19 @@ def measured(shell: Path, cgroup: dict[str, str], engine: str) -> tuple[int, str
 
 @pytest.mark.parametrize(("cgroup", "peak"), [({"memory/memory.stat": V1}, 4200), ({"memory.stat": V2}, 5020)])
 def test_the_peak_comes_after_the_digest(shell: Path, cgroup: dict[str, str], peak: int) -> None:
-    left = measured(shell, cgroup, f'sleep 0.2; printf "{DIGEST} $#,$1,$2" >$log')
+    left = measured(shell, cgroup, f'sleep 1.2; printf "{DIGEST} $#,$1,$2" >$log')
     assert left == (0, f"{DIGEST} 2,a b,$HOME\nmemory={peak}")
 
 
 def test_it_is_the_highest_of_what_was_seen(shell: Path) -> None:
     stat = shell.parent / "memory.stat"
-    engine = f'for size in 7 90 8; do echo "anon $size" >{stat}.new; mv {stat}.new {stat}; sleep 0.7; done'
+    engine = f'for size in 7 90 8; do echo "anon $size" >{stat}.new; mv {stat}.new {stat}; sleep 1.2; done'
     assert measured(shell, {"memory.stat": "anon 1\n"}, engine) == (0, "\nmemory=90")
 
 
 @pytest.mark.parametrize(("ending", "code"), [("exit 3", 3), ("kill -9 $$", 137), ("kill -TERM $$", 143)])
 def test_a_failing_engine_keeps_its_exit_code(shell: Path, ending: str, code: int) -> None:
-    assert measured(shell, {"memory.stat": V2}, f"sleep 0.2; {ending}") == (code, "\nmemory=5020")
+    assert measured(shell, {"memory.stat": V2}, f"sleep 1.2; {ending}") == (code, "\nmemory=5020")
 
 
 def test_where_nothing_can_be_measured_nothing_is_told(shell: Path) -> None:

@@ -63,6 +63,7 @@ def test_the_result_is_data_for_scripts_and_for_the_system_around(run: Run, imag
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     digest, seconds = result["digest"], result.pop("seconds")
+    result.pop("peakMemoryBytes", None)  # a build as short as this one may end unseen
     assert result == {
         "schemaVersion": 1,
         "command": "build",
