@@ -29,7 +29,7 @@ from jenkins_kaniko.explain import Seen
 from jenkins_kaniko.jobs import PATIENCE_SECONDS, made
 from jenkins_kaniko.options import DEFAULT_ENGINE
 from jenkins_kaniko.podstate import Pod
-from jenkins_kaniko.waiting import Waiting
+from jenkins_kaniko.waiting import Waiting, Warnings
 
 TICK_SECONDS = 3
 """How often a pod that does not start is asked why."""
@@ -189,9 +189,12 @@ class Attempt:
         """Show the log, and return the digest once the builder ended well."""
         name = pod["metadata"]["name"]
         end = podstate.ended(pod, DEFAULT_ENGINE)
+        warnings = Warnings(self._listener.note, podstate.started_at(pod, DEFAULT_ENGINE))
         while end is None:
             self._read_log(name, follow=True)
             end = self._end_soon()
+            if end is None:
+                warnings.read(self._events(name))
         self._read_log(name, follow=False)  # the log may have been cut before its end
         self.peak_memory = end.peak_memory
         if end.peak_memory:

@@ -61,6 +61,11 @@ def running(pod: Pod, container: str) -> bool:
     return "running" in _state(pod, container)
 
 
+def started_at(pod: Pod, container: str) -> str:
+    """Return when a running container started, as the cluster writes times; empty where it does not say."""
+    return str(_state(pod, container).get("running", {}).get("startedAt", ""))
+
+
 def lost(pod: Pod) -> str | None:
     """Return what the cluster did to a pod that did not end by itself, such as an eviction, or could not start."""
     status = pod["status"]

@@ -1,4 +1,7 @@
-"""A pod that does not start: what it waits for, told when it changes, and whether that is in vain."""
+"""A pod that does not start: what it waits for, told when it changes, and whether that is in vain.
+
+And one that runs: what the cluster warns of, such as a node that does not answer any more.
+"""
 
 from __future__ import annotations
 
@@ -46,3 +49,21 @@ class Waiting:
         if reason and reason != self.reason:
             self.reason = reason
             self._tell(f"waiting: {reason}")
+
+
+class Warnings:
+    """What the cluster warned of since a pod's builder runs, each told once."""
+
+    def __init__(self, tell: Callable[[str], None], since: str) -> None:
+        """`since` is when the builder started, as the cluster writes times."""
+        self._tell, self._since = tell, since
+        self._told: set[str] = set()
+
+    def read(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Take the events of the pod."""
+        for event in events:
+            text = f"{event.get('reason', '')}: {event.get('message', '')}"
+            when = event.get("lastTimestamp") or event.get("eventTime") or ""
+            if event.get("type") == "Warning" and when >= self._since and text not in self._told:
+                self._told.add(text)
+                self._tell(text)

@@ -93,6 +93,21 @@ def test_a_digest_counts_only_after_a_good_end() -> None:
     assert (cluster.deleted, told.notes) == (["app"], [])
 
 
+def test_what_the_cluster_warns_of_meanwhile_is_told_once() -> None:
+    def event(kind: str, when: str, reason: str) -> dict[str, Any]:
+        return {"type": kind, "lastTimestamp": when, "reason": reason, "message": "why"}
+
+    events = [
+        event("Warning", "2026-11-21T20:54:24Z", "FailedScheduling"),
+        event("Normal", "2026-11-21T20:54:26Z", "Pulled"),
+        event("Warning", "2026-11-21T20:54:26Z", "NodeNotReady"),
+    ]
+    running = state("kaniko", running={"startedAt": "2026-11-21T20:54:25Z"})
+    cluster, told = FakeCluster([[running], [], [running], [], [ended()]], told=events), Told()
+    build(spec(), context(), cluster, told.listener)
+    assert told.notes == ["NodeNotReady: why"]
+
+
 def test_the_peak_of_memory_is_part_of_the_result() -> None:
     told = Told()
     result = build(spec(), context(), FakeCluster([[ended(message=f"{DIGEST}\nmemory=4000000000")]]), told.listener)
