@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,9 +129,9 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
         engine=spec.engine,
         engine_name=DEFAULT_ENGINE,
         image=spec.image or spec.engine["image"],
-        command=memory.measuring(spec.engine["shell"], command) if measured else [command],
-        args=arguments,
-        env=[{"name": name, "value": value} for name, value in spec.options.get("env", {}).items()],
+        command=literal(memory.measuring(spec.engine["shell"], command) if measured else [command]),
+        args=literal(arguments),
+        env=[{"name": name, "value": literal([value])[0]} for name, value in spec.options.get("env", {}).items()],
         resources=PROFILES[spec.profile],
         node_selector=spec.node_selector,
         tolerations=list(spec.tolerations),
@@ -159,6 +159,14 @@ def secret(spec: Spec, attempt: int, uid: str) -> dict[str, Any]:
     """Return the Secret that the pod of an attempt waits for; it has the ConfigMap's name."""
     data = {name: base64.b64encode(content).decode() for name, content in spec.secrets.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": _owned(spec, attempt, uid), "data": data}
+
+
+def literal(texts: Iterable[str]) -> list[str]:
+    """Return words of a command, or values of variables, in which the cluster replaces nothing.
+
+    It makes `$` of `$$`, and a variable's value of `$(NAME)` (the Kubernetes API's `command`, `args` and `env`).
+    """
+    return [text.replace("$", "$$") for text in texts]
 
 
 def job_name(spec: Spec, attempt: int) -> str:

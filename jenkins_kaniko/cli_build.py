@@ -19,7 +19,7 @@ from jenkins_kaniko.cli_build_all import all_options, build_wanted, single_sourc
 from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
 from jenkins_kaniko.cli_from_config import from_config_option
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_shared import output_option, print_json, say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.attempt import Listener
@@ -84,7 +84,7 @@ def build(
         from jenkins_kaniko.buildprogress import Progress
         from jenkins_kaniko.following import send_off
 
-        with door(given, spec, _say) as namespace:
+        with door(given, spec, say) as namespace:
             if given["detach"]:
                 send_off(spec, context, namespace, _listener(verbose))
                 tell_sent(spec, namespace.namespace, output)
@@ -100,7 +100,7 @@ def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]
     from jenkins_kaniko.contexts import opened
 
     dockerfile = spec.options.get("dockerfile", "Dockerfile")
-    with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=_say) as context:
+    with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=say) as context:
         yield context
 
 
@@ -139,14 +139,9 @@ def _listener(verbose: bool, follow: Callable[[str], None] = lambda _text: None)
 
     def line(text: str) -> None:
         follow(text)
-        _say(text)
+        say(text)
 
-    return Listener(note=_say, detail=_say if verbose else lambda _text: None, line=line)
-
-
-def _say(text: str) -> None:
-    # Not err=True: click keeps the stream that it found first, and the status line puts another in its place.
-    click.echo(text, file=sys.stderr)
+    return Listener(note=say, detail=say if verbose else lambda _text: None, line=line)
 
 
 def _tell(result: Result, output: str, digest_file: Path | None) -> None:

@@ -11,6 +11,7 @@ import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
+from jenkins_kaniko.cli_shared import say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.build import Result
@@ -47,10 +48,10 @@ def notifying(receivers: Sequence[str], spec: Spec) -> Iterator[Callable[[Result
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
         notice = notices.failed(spec.options["image"], *_told(error))
-        notify.deliver(to, notice, notify.STOPPED_SECONDS if stopped else notify.SECONDS, _say)
+        notify.deliver(to, notice, notify.STOPPED_SECONDS if stopped else notify.SECONDS, say)
         raise
     for result in results:
-        notify.deliver(to, notices.pushed(result), notify.SECONDS, _say)
+        notify.deliver(to, notices.pushed(result), notify.SECONDS, say)
 
 
 def _told(error: BaseException) -> tuple[str, int]:
@@ -62,7 +63,3 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, SystemExit):
         return "terminated", errors.TERMINATED
     return f"failed unexpectedly: {type(error).__name__}", 1
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from jenkins_kaniko.cli_shared import config_option, load, mistakes_as_data, print_json
+from jenkins_kaniko.cli_shared import config_option, load, mistakes_as_data, print_json, say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.build_all import ClusterBuild, Outcome
@@ -75,7 +75,7 @@ def build_wanted(builds: Mapping[str, Wanted], output: str, verbose: bool, given
     from jenkins_kaniko.buildboard import Board
 
     table = sys.stderr.isatty() and not verbose
-    board = Board(builds, _say, table=table, verbose=verbose)
+    board = Board(builds, say, table=table, verbose=verbose)
     with _shown(board, table=table), _works(builds, board, given["namespace"]) as works:
         outcomes = build_all(works, given["jobs"], given["fail_fast"], board)
     _tell(outcomes, output)
@@ -116,15 +116,11 @@ def _tell(outcomes: list[Outcome], output: str) -> None:
 
     for outcome in outcomes:
         if outcome.error:
-            _say(f"{outcome.name}: {outcome.error}")
+            say(f"{outcome.name}: {outcome.error}")
     if output == "json":
         print_json("build", buildboard.data(outcomes))
     else:
         click.echo(buildboard.summary(outcomes))
     failed = [outcome.name for outcome in outcomes if outcome.error]
     if failed:
-        _say(f"{len(failed)} of {len(outcomes)} builds failed: {', '.join(failed)}")
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+        say(f"{len(failed)} of {len(outcomes)} builds failed: {', '.join(failed)}")

@@ -12,7 +12,7 @@ import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_shared import output_option, print_json, say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.build import Result
@@ -66,7 +66,7 @@ def logs(name: str, namespace: str | None, follow: bool, output: str) -> None:
     from jenkins_kaniko import following
     from jenkins_kaniko.attempt import Listener
 
-    listener = Listener(note=_say, detail=lambda _text: None, line=_say if output == "json" else click.echo)
+    listener = Listener(note=say, detail=lambda _text: None, line=say if output == "json" else click.echo)
     with _told_as("logs", output):
         result = following.follow(_door(namespace), name, listener, to_end=follow)
     if result:
@@ -74,7 +74,7 @@ def logs(name: str, namespace: str | None, follow: bool, output: str) -> None:
     elif output == "json":
         print_json("logs", {})
     else:
-        _say(f"{name} did not end yet; wait for it with: jenkins-kaniko logs -f {name}")
+        say(f"{name} did not end yet; wait for it with: jenkins-kaniko logs -f {name}")
 
 
 @click.command()
@@ -96,7 +96,7 @@ def cancel(names: tuple[str, ...], namespace: str | None, output: str) -> None:
         for one in found:
             for job in door.jobs(f"{builds.OURS}={one.name}"):
                 door.delete_job(job["metadata"]["name"], job["metadata"]["uid"])
-            _say(f"{one.name}: {'removed' if one.over else 'cancelled'} ({one.state})")
+            say(f"{one.name}: {'removed' if one.over else 'cancelled'} ({one.state})")
     if output == "json":
         print_json("cancel", {"builds": [{"name": one.name, "state": one.state} for one in found]})
 
@@ -121,14 +121,14 @@ def gc(namespace: str | None, older_than: float, yes: bool, output: str) -> None
 
     with _told_as("gc", output):
         door = _door(namespace)
-        found = leftovers.leftovers(door, timedelta(seconds=older_than), _now(), _say)
+        found = leftovers.leftovers(door, timedelta(seconds=older_than), _now(), say)
     failed = leftovers.remove(door, found) if yes else {}
     if output == "json":
         print_json("gc", buildlisting.leftovers_data(found, failed, removed=yes))
     else:
         click.echo(buildlisting.leftovers_text(found, failed, removed=yes))
     if found and not yes:
-        _say("nothing was removed; --yes does it")
+        say("nothing was removed; --yes does it")
     sys.exit(_common(failed.values()) if len(failed) == len(found) else errors.MIXED_OUTCOMES if failed else errors.OK)
 
 
@@ -154,7 +154,7 @@ def _told_as(command: str, output: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(errors.INTERRUPTED)
     except errors.JenkinsKanikoError as error:
         if output == "json":
@@ -167,12 +167,8 @@ def _told_as(command: str, output: str) -> Iterator[None]:
 def _tell(result: Result, output: str) -> None:
     from jenkins_kaniko import buildreport
 
-    _say(buildreport.summary(result))
+    say(buildreport.summary(result))
     if output == "json":
         print_json("logs", buildreport.data(result))
     else:
         click.echo(result.ref)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -213,6 +213,11 @@ def finish(command: str, result: FleetResult, output: str, differences: int) -> 
     sys.exit(result.exit_code(differences))
 
 
+def say(text: str) -> None:
+    """Print a line on stderr, above a status line or table that is shown there."""
+    click.echo(text, file=sys.stderr)  # err=True would go past it: click keeps the stream that it found first
+
+
 def print_json(command: str, data: dict[str, Any]) -> None:
     from jenkins_kaniko import report
 

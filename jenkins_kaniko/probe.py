@@ -77,14 +77,13 @@ def summary(probed: Probed) -> str:
 def job(probe: Probe, spec: Spec, image: str) -> dict[str, Any]:
     """Return the Job that runs the command; it is found by the build's labels.
 
-    The command stands in for the image's ENTRYPOINT. Each `$` is doubled: the cluster replaces `$$` and `$(NAME)` in
-    it (the Kubernetes API's `command` of a container).
+    The command stands in for the image's ENTRYPOINT.
     """
     labels = {**buildjob.MANAGED, buildjob.BUILD_LABEL: spec.name, buildjob.PROBE_LABEL: "true"}
     container = {
         "name": CONTAINER,
         "image": image,
-        "command": [word.replace("$", "$$") for word in shlex.split(probe.command)],
+        "command": buildjob.literal(shlex.split(probe.command)),
         "resources": PROFILES["small"],
         "securityContext": SECURITY_CONTEXT,
     }

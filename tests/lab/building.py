@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 COMMAND = Path(sys.executable).parent / "jenkins-kaniko"
 SHELL = "FROM scratch\nCOPY sh /bin/sh\n"
 """A base of one file: nothing is pulled."""
+SLOW = f"{SHELL}RUN echo begun && sleep 5000\n"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Builds:
         settings = self.lab.settings
         builder = ["--builder-distribution", "chainguard", "--builder-version", "1.25.6"]
         where = ["--image", settings["LAB_KANIKO_IMAGE"], "--ca-bundle", "lab-ca", "--profile", "small"]
+        # The registry outlives a run of the tests, and a layer that is there already is not built.
+        where += ["--cache-repo", f"{settings['LAB_REGISTRY']}/cache/{self.namespace}"]
         return [str(COMMAND), "build", *where, *builder, *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:

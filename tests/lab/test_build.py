@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.building import SHELL, Builds, Run, write, write_kubeconfig
+from tests.lab.building import SHELL, SLOW, Builds, Run, write, write_kubeconfig
 from tests.support.cutting import CuttingProxy
 from tests.support.registry import Registry
 from tests.test_interrupt import heeding_ctrl_c
@@ -30,13 +30,15 @@ def test_a_small_context_arrives_as_it_is(
     (tmp_path / "sub" / "run").chmod(0o750)
     (tmp_path / "link").symlink_to("sub/run")
     tags = ["-t", f"{image}:1", "-t", f"{image}:2"]
-    done = run(".", *tags, "--build-arg", "WHO", "--label", "team=a b", "--digest-file", "digest", "-v", WHO="me")
+    done = run(
+        ".", *tags, "--build-arg", "WHO", "--label", "team=a $$ $(PATH)", "--digest-file", "digest", "-v", WHO="me"
+    )
     assert done.returncode == 0, done.stderr
     digest, _ = registry.manifest("build/app", "1")
     assert registry.manifest("build/app", "2")[0] == digest
     assert (done.stdout, (tmp_path / "digest").read_text()) == (f"{image}@{digest}\n", digest)
     labels = registry.config("build/app", "1")["config"]["Labels"]
-    assert {"who": "me", "team": "a b"}.items() <= labels.items()
+    assert {"who": "me", "team": "a $$ $(PATH)"}.items() <= labels.items()
     found = registry.members("build/app", "1")
     assert (found["app/sub/run"].mode, found["app/link"].linkname) == (0o750, "sub/run")
     assert found["app/sub/empty"].isdir()
@@ -147,7 +149,7 @@ def test_a_namespace_that_does_not_admit_the_pod_is_named(run: Run, builds: Buil
 
 
 def test_a_build_has_its_time(run: Run, builds: Builds, image: str, tmp_path: Path) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 1000\n")
+    write(tmp_path, SLOW)
     done = run(".", "-t", f"{image}:slow", BUILD_TIMEOUT="6")
     assert (done.returncode, done.stdout) == (124, "")
     assert "\nbegun\n" in done.stderr
@@ -159,7 +161,7 @@ def test_a_build_has_its_time(run: Run, builds: Builds, image: str, tmp_path: Pa
 def test_a_stopped_build_leaves_nothing(
     builds: Builds, image: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 1000\n")
+    write(tmp_path, SLOW)
     with subprocess.Popen(
         builds.command(str(tmp_path), "-t", f"{image}:stopped"),
         env=builds.environment(),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.building import ROOT, SHELL, Builds, Run, write
+from tests.lab.building import ROOT, SHELL, SLOW, Builds, Run, write
 from tests.support.registry import Registry
 from tests.test_interrupt import heeding_ctrl_c
 
@@ -69,8 +69,7 @@ def test_the_named_ones_are_data_for_scripts(
 
 
 def test_the_first_failure_may_stop_the_others(run: Run, builds: Builds, repository: str, tmp_path: Path) -> None:
-    slow = f"{SHELL}RUN echo begun && sleep 1000\n"
-    monorepo(tmp_path, repository, slow=slow, bad=f"{SHELL}RUN sleep 3 && exit 3\n", never=SMALL)
+    monorepo(tmp_path, repository, slow=SLOW, bad=f"{SHELL}RUN sleep 3 && exit 3\n", never=SMALL)
     begin = time.monotonic()
     done = run("--all", "--jobs", "2", "--fail-fast")
     words = [line.split()[:2] for line in done.stdout.splitlines()]
@@ -94,8 +93,7 @@ def test_the_example_of_a_monorepo_is_built(run: Run, repository: str, registry:
 def test_stopped_builds_leave_nothing(
     builds: Builds, repository: str, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    slow = f"{SHELL}RUN echo begun && sleep 1000\n"
-    monorepo(tmp_path, repository, first=slow, second=slow, third=slow)
+    monorepo(tmp_path, repository, first=SLOW, second=SLOW, third=SLOW)
     with subprocess.Popen(
         builds.command("--all", "--jobs", "2"),
         cwd=tmp_path,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab.building import SHELL, Builds, Run, write
+from tests.lab.building import SHELL, SLOW, Builds, Run, write
 from tests.lab.test_builds_by_name import asked
 from tests.support.webhook import CLOSES, HANGS, Webhook
 from tests.test_interrupt import heeding_ctrl_c
@@ -170,7 +170,7 @@ def test_a_receiver_that_is_not_there_changes_nothing_but_is_told(run: Run, imag
 
 
 def test_receivers_are_told_at_once_where_somebody_stops_it(builds: Builds, image: str, tmp_path: Path) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 1000\n")
+    write(tmp_path, SLOW)
     with Webhook() as program, Webhook(HANGS) as silent:
         told = {"JENKINS_KANIKO_NOTIFY": f"{program.url} {silent.url}"}
         with started(builds, str(tmp_path), "-t", f"{image}:stopped", **told) as process:

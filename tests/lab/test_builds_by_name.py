@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.building import COMMAND, ROOT, SHELL, Builds, Run, write, write_kubeconfig
+from tests.lab.building import COMMAND, ROOT, SHELL, SLOW, Builds, Run, write, write_kubeconfig
 from tests.support.cutting import CuttingProxy
 from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
 
-SLOW = f"{SHELL}RUN echo begun && sleep 1000\n"
 Ask = Callable[..., subprocess.CompletedProcess[str]]
 
 
