@@ -30,6 +30,7 @@ COMMANDS = {
     "logs": "cli_builds",
     "cancel": "cli_builds",
     "gc": "cli_builds",
+    "secret": "cli_secret",
     "explain": "cli_explain",
 }
 """Commands to the modules that hold them, in the order of the help."""
@@ -56,6 +57,7 @@ def cli() -> None:
     jenkins-kaniko logs         what does a build say, and how did it end?
     jenkins-kaniko cancel       end a build
     jenkins-kaniko gc           remove what killed builds left
+    jenkins-kaniko secret       make, prove and change registry accounts in the cluster
     jenkins-kaniko explain      what does the log of a failed build mean?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,

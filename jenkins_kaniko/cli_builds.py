@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_shared import output_option, print_json, say
+from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
 if TYPE_CHECKING:
     from jenkins_kaniko.build import Result
@@ -39,7 +38,7 @@ def ps(namespace: str | None, output: str) -> None:
     from jenkins_kaniko import buildlisting
     from jenkins_kaniko.builds import builds
 
-    with _told_as("ps", output):
+    with told_as("ps", output):
         found = builds(_door(namespace))
     if output == "json":
         print_json("ps", buildlisting.builds_data(found))
@@ -67,7 +66,7 @@ def logs(name: str, namespace: str | None, follow: bool, output: str) -> None:
     from jenkins_kaniko.attempt import Listener
 
     listener = Listener(note=say, detail=lambda _text: None, line=say if output == "json" else click.echo)
-    with _told_as("logs", output):
+    with told_as("logs", output):
         result = following.follow(_door(namespace), name, listener, to_end=follow)
     if result:
         _tell(result, output)
@@ -90,7 +89,7 @@ def cancel(names: tuple[str, ...], namespace: str | None, output: str) -> None:
     """
     from jenkins_kaniko import builds
 
-    with _told_as("cancel", output):
+    with told_as("cancel", output):
         door = _door(namespace)
         found = [builds.find(door, name) for name in dict.fromkeys(names)]
         for one in found:
@@ -119,7 +118,7 @@ def gc(namespace: str | None, older_than: float, yes: bool, output: str) -> None
     """
     from jenkins_kaniko import buildlisting, leftovers
 
-    with _told_as("gc", output):
+    with told_as("gc", output):
         door = _door(namespace)
         found = leftovers.leftovers(door, timedelta(seconds=older_than), _now(), say)
     failed = leftovers.remove(door, found) if yes else {}
@@ -146,22 +145,6 @@ def _door(namespace: str | None) -> Builds:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _told_as(command: str, output: str) -> Iterator[None]:
-    """Tell errors as data too, and end by Ctrl-C like everything that changes no controller."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("interrupted")
-        sys.exit(errors.INTERRUPTED)
-    except errors.JenkinsKanikoError as error:
-        if output == "json":
-            from jenkins_kaniko.report import error_data
-
-            print_json(command, {"error": error_data(error)})
-        raise
 
 
 def _tell(result: Result, output: str) -> None:

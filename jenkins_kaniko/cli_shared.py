@@ -224,5 +224,21 @@ def print_json(command: str, data: dict[str, Any]) -> None:
     click.echo(report.as_json(command, data))
 
 
+@contextmanager
+def told_as(command: str, output: str) -> Iterator[None]:
+    """Tell errors as data too, and end by Ctrl-C like everything that changes no controller."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("interrupted")
+        sys.exit(errors.INTERRUPTED)
+    except errors.JenkinsKanikoError as error:
+        if output == "json":
+            from jenkins_kaniko.report import error_data
+
+            print_json(command, {"error": error_data(error)})
+        raise
+
+
 def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -72,13 +72,14 @@ class Objects:
             )["items"]
         return items
 
-    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> str:
+    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> str:
         """Make an object so, and return whether it was created, changed or unchanged.
 
         Server-side apply: fields that others manage stay, and a field that another one manages otherwise is refused.
 
         Args:
             dry_run: the cluster only says whether it would take it.
+            force: take over fields that somebody else manages.
 
         Raises:
             DeniedError: a rule of the cluster, or the object itself, is against it.
@@ -88,7 +89,7 @@ class Objects:
         """
         kind, name, namespace = manifest["kind"], manifest["metadata"]["name"], manifest["metadata"].get("namespace")
         before = self.read(kind, name, namespace)
-        query = {"fieldManager": OWNER} | ({"dryRun": "All"} if dry_run else {})
+        query = {"fieldManager": OWNER, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         where = _where(kind, name, namespace)
         try:
             with self._asking("patch", kind, namespace, 400, 403, 404, 409, 422):

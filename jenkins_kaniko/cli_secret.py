@@ -1,0 +1,14 @@
+"""The commands for registry accounts in Secrets of a cluster."""
+
+from __future__ import annotations
+
+import click
+
+from jenkins_kaniko.cli_groups import LazyGroup
+
+COMMANDS = {"create": "cli_secret_write", "check": "cli_secret_check", "rotate": "cli_secret_write"}
+
+
+@click.group(cls=LazyGroup, modules=COMMANDS, functions={})
+def secret() -> None:
+    """Make the registry accounts of builds and nodes, prove that they work, and change their passwords."""

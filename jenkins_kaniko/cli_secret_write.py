@@ -1,0 +1,152 @@
+"""Commands that write registry accounts into Secrets: create, rotate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jenkins_kaniko import errors
+from jenkins_kaniko.cli_shared import config_option, load, output_option, print_json, told_as
+
+if TYPE_CHECKING:
+    from jenkins_kaniko.cluster_objects import Objects
+    from jenkins_kaniko.dockerconfig import Account
+    from jenkins_kaniko.registry_secret import Written
+
+namespaces_option = click.option(
+    "-n", "--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Where; may be repeated."
+)
+
+
+def account_options(command: Any) -> Any:
+    """Add the options that say whose account it is; the password itself is never typed as one."""
+    for option in (
+        click.option("--password-env", metavar="VARIABLE", help="The password is in this environment variable."),
+        click.option("--password-stdin", is_flag=True, help="The password comes on standard input."),
+        click.option("--username", metavar="USER", help="The user, robot account or token name."),
+        click.option("--registry", metavar="HOST", help="Such as registry.example.com:5000, ghcr.io, docker.io."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("name")
+@account_options
+@click.option(
+    "--from-docker-config", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Take the accounts of this docker config, those of its credential helpers too; may be repeated.",
+)  # fmt: skip
+@namespaces_option
+@click.option(
+    "--all-namespaces-of-config", is_flag=True, help="In those of the configuration's templates whose secret NAME is."
+)
+@config_option
+@click.option("--adopt", is_flag=True, help="Take over a Secret of this name that somebody else made.")
+@output_option
+def create(
+    name: str,
+    registry: str | None,
+    username: str | None,
+    password_stdin: bool,
+    password_env: str | None,
+    files: tuple[Path, ...],
+    namespaces: tuple[str, ...],
+    all_namespaces_of_config: bool,
+    config: Path,
+    adopt: bool,
+    output: str,
+) -> None:
+    """Put registry accounts into the Secret NAME, where builders and nodes take them from.
+
+    The accounts of other registries that are in it stay.
+
+    \b
+    Examples:
+      jenkins-kaniko secret create docker-config --registry ghcr.io --username octocat
+      pass ci/harbor | jenkins-kaniko secret create docker-config -n builds --registry harbor.example.com \\
+        --username 'robot$ci' --password-stdin
+      jenkins-kaniko secret create docker-config --from-docker-config ~/.docker/config.json --all-namespaces-of-config
+    """
+    from jenkins_kaniko import dockerconfig, registry_secret
+
+    with told_as("secret create", output):
+        parts = [(str(file), _accounts_in(file)) for file in files]
+        if registry or username:
+            parts.append(("--registry", typed_account(registry, username, password_stdin, password_env)))
+        accounts = dockerconfig.merge(parts)
+        if not accounts:
+            raise errors.WrongInputError("which account? Give --registry and --username, or --from-docker-config FILE")
+        door = _door()
+        places = list(namespaces)
+        if all_namespaces_of_config:
+            places += registry_secret.namespaces_of(load(config, output, "secret create"), name)
+        written = registry_secret.create(door, name, places or [door.namespace], accounts, adopt=adopt)
+    _finish("secret create", name, sorted(accounts), written, output)
+
+
+def typed_account(registry: str | None, username: str | None, stdin: bool, variable: str | None) -> dict[str, Account]:
+    """Return the account that the options say, and a password from where they say it is."""
+    from jenkins_kaniko.dockerconfig import account_of, key_of
+
+    if not registry or not username:
+        raise errors.WrongInputError("--registry and --username: one needs the other")
+    return {key_of(registry): account_of(username, _password(registry, username, stdin, variable))}
+
+
+def _password(registry: str, username: str, stdin: bool, variable: str | None) -> str:
+    if stdin and variable:
+        raise errors.WrongInputError("--password-stdin and --password-env: give one of them")
+    if variable:
+        if variable not in os.environ:
+            raise errors.WrongInputError(f"--password-env: {variable} is not in the environment")
+        return os.environ[variable]
+    if stdin:
+        return sys.stdin.read().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise errors.WrongInputError("where is the password? Give --password-stdin or --password-env VARIABLE")
+    return str(click.prompt(f"Password of {username} at {registry}", hide_input=True, err=True))
+
+
+def _accounts_in(file: Path) -> dict[str, Account]:
+    from jenkins_kaniko import credential_helpers, dockerconfig
+
+    try:
+        text = file.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise errors.WrongInputError(f"--from-docker-config: {file}: cannot be read: {reason}") from None
+    config = dockerconfig.parse(text, str(file))
+    held = {key: credential_helpers.account(helper, key) for key, helper in config.helpers.items()}
+    return {**config.accounts, **held}
+
+
+def _door() -> Objects:
+    from jenkins_kaniko.cluster_objects import Objects
+
+    return Objects()
+
+
+def _finish(command: str, name: str, registries: Sequence[str], written: Sequence[Written], output: str) -> None:
+    """Say what was made where, never values, and end with the code that tells it."""
+    from jenkins_kaniko.report import error_data
+
+    if output == "json":
+        places = [
+            {"namespace": one.namespace, "state": one.state, **({"error": error_data(one.error)} if one.error else {})}
+            for one in written
+        ]
+        print_json(command, {"name": name, "registries": list(registries), "namespaces": places})
+    for one in written:
+        if one.error:
+            click.echo(f"failed: {one.error}", err=True)
+        elif output == "text":
+            click.echo(f"secret {one.namespace}/{name}: {one.state} ({', '.join(registries)})")
+    failed = {one.error.exit_code for one in written if one.error}
+    some = any(one.error is None for one in written)
+    sys.exit(errors.MIXED_OUTCOMES if failed and (some or len(failed) > 1) else failed.pop() if failed else errors.OK)

@@ -1,0 +1,185 @@
+"""The door to a registry's HTTP API: whether an account gets in, and what it may do, without leaving anything there.
+
+A push is tried as builders try it before they build (go-containerregistry's CheckPushPermission): an upload is begun,
+and cancelled. What a token says of itself is not relied on: some registries hand out tokens for what they then refuse.
+Protocol: the OCI distribution specification, and docker's token authentication.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+
+from jenkins_kaniko.dockerconfig import Account
+from jenkins_kaniko.errors import UnreachableError, WrongInputError
+
+TIMEOUT_SECONDS = 15
+PULL, PUSH = "pull", "push"
+OK, DENIED, UNKNOWN = "ok", "denied", "unknown"
+PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+LARGEST_ANSWER = 1 << 20
+SAID_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a registry answered.
+
+    Attributes:
+        status: ok, denied or unknown.
+        said: its words.
+        missing: it knows no such repository, or hides it.
+    """
+
+    status: str
+    said: str = ""
+    missing: bool = False
+
+
+class Registry:
+    """A registry, over verified TLS, asked with an account.
+
+    Args:
+        host: with its port, if it has one.
+        ca_file: PEM certificates to trust; else those of this machine.
+
+    Raises:
+        WrongInputError: the file holds no certificates.
+    """
+
+    def __init__(self, host: str, account: Account, ca_file: Path | None = None) -> None:
+        self._base, self._account = f"https://{host}/v2/", account
+        self._granted: dict[str, str] = {}
+        context = urllib3.util.ssl_.create_urllib3_context()
+        try:
+            if ca_file:
+                context.load_verify_locations(ca_file)
+            else:
+                context.load_default_certs()
+        except OSError as error:  # ssl.SSLError is one
+            raise WrongInputError(f"{ca_file}: no PEM certificates: {error.strerror or error}") from None
+        self._http = urllib3.PoolManager(ssl_context=context, timeout=TIMEOUT_SECONDS, retries=False)
+
+    def login(self) -> Outcome:
+        """Say whether the registry knows the account.
+
+        Raises:
+            UnreachableError: it does not answer, or not as a registry does.
+        """
+        return _outcome(self._asked("GET", "", ""), 200)
+
+    def may(self, right: str, repository: str) -> Outcome:
+        """Say whether the account may pull from, or push to, a repository.
+
+        Raises:
+            UnreachableError: the registry does not answer, or not as a registry does.
+        """
+        if right == PULL:
+            return _outcome(self._asked("GET", f"{repository}/tags/list?n=1", f"repository:{repository}:pull"), 200)
+        answer = self._asked("POST", f"{repository}/blobs/uploads/", f"repository:{repository}:pull,push")
+        if answer.status == 202:
+            self._cancel(answer)
+        return _outcome(answer, 202)
+
+    def _cancel(self, begun: urllib3.BaseHTTPResponse) -> None:
+        """Cancel an upload where it is the registry's own; elsewhere, and where it cannot, it ends by itself."""
+        where = urljoin(self._base, begun.headers.get("Location", ""))
+        if urlsplit(where)[:2] == urlsplit(self._base)[:2]:
+            self._request("DELETE", where, self._granted)
+
+    def _asked(self, method: str, path: str, scope: str) -> urllib3.BaseHTTPResponse:
+        """Ask as nobody first: the refusal says how the registry wants to know who one is."""
+        anonymous = self._request("GET", self._base, {})
+        challenge = anonymous.headers.get("WWW-Authenticate", "")
+        kind = challenge.partition(" ")[0].lower()
+        if anonymous.status not in (200, 401) or (anonymous.status == 401 and kind not in ("basic", "bearer")):
+            raise UnreachableError(f"{self._base}: answers {anonymous.status}, and not as a registry does")
+        if kind == "bearer":
+            token = self._token(dict(PARAMETER.findall(challenge)), scope)
+            if isinstance(token, urllib3.BaseHTTPResponse):
+                return token
+            self._granted = {"Authorization": f"Bearer {token}"}
+        else:
+            self._granted = self._basic()
+        return self._request(method, self._base + path, self._granted)
+
+    def _token(self, challenge: Mapping[str, str], scope: str) -> str | urllib3.BaseHTTPResponse:
+        """Return a token for a scope, or the refusal."""
+        realm = challenge.get("realm", "")
+        if urlsplit(realm).scheme != "https":
+            raise UnreachableError(f"{self._base}: wants the password sent to {realm or 'nowhere'}, which is not https")
+        fields = {"service": challenge.get("service", ""), "scope": scope}
+        fields = {name: value for name, value in fields.items() if value}
+        if self._account.identity_token:
+            refresh = {"grant_type": "refresh_token", "client_id": "jenkins-kaniko"}
+            answer = self._request(
+                "POST", realm, {}, fields | refresh | {"refresh_token": self._account.identity_token}
+            )
+        else:
+            answer = self._request("GET", realm, self._basic(), fields)
+        if answer.status != 200:
+            return answer
+        try:
+            given = json.loads(answer.data)
+            return str(given.get("token") or given["access_token"])
+        except (ValueError, KeyError, AttributeError):
+            raise UnreachableError(f"{realm}: answers no token") from None
+
+    def _basic(self) -> dict[str, str]:
+        pair = f"{self._account.username}:{self._account.password}"
+        return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+    def _request(
+        self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, str] | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        options: dict[str, Any] = {"encode_multipart": False} if fields and method == "POST" else {}
+        try:
+            return self._http.request(
+                method,
+                url,
+                headers={"User-Agent": "jenkins-kaniko", **headers},
+                fields=fields,
+                redirect=False,
+                **options,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(f"{urlsplit(url).netloc}: {_cause(error)}") from None
+
+
+def _cause(error: urllib3.exceptions.HTTPError) -> str:
+    text = str(error)
+    if isinstance(error, urllib3.exceptions.SSLError):
+        if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text.lower():
+            return "answers without TLS, and no password is sent so"
+        reason = re.search(r"certificate verify failed: ([^(]*)", text)
+        return f"its certificate is not trusted: {reason[1].strip()}" if reason else f"no TLS: {text}"
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "no host of this name is known here"
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return f"no answer in {TIMEOUT_SECONDS} seconds"
+    return f"cannot be reached: {text.rpartition(': ')[2]}"
+
+
+def _outcome(answer: urllib3.BaseHTTPResponse, expected: int) -> Outcome:
+    if answer.status == expected:
+        return Outcome(OK)
+    said = f"{answer.status} {answer.reason or ''}".strip() + _words(answer)
+    return Outcome(DENIED if answer.status in (401, 403) else UNKNOWN, said, answer.status == 404)
+
+
+def _words(answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the registry's own words, as the specification has them: errors with code and message."""
+    try:
+        first = json.loads(answer.data[:LARGEST_ANSWER])["errors"][0]
+        words = f"{first.get('code', '')} {first.get('message', '')}"
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return ""
+    return f": {' '.join(words.split())[:SAID_LENGTH]}"
