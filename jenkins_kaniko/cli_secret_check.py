@@ -12,15 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from jenkins_kaniko import errors
-from jenkins_kaniko.cli_shared import output_option, print_json, told_as
+from jenkins_kaniko.cli_shared import ca_option, output_option, print_json, told_as
 
 if TYPE_CHECKING:
     from jenkins_kaniko.secret_check import Finding
-
-ca_option = click.option(
-    "--ca-file", type=click.Path(path_type=Path), metavar="FILE",
-    help="Trust the PEM certificates in this file instead of the system's.",
-)  # fmt: skip
 
 
 @click.command()

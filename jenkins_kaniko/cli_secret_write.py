@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jenkins_kaniko import errors
-from jenkins_kaniko.cli_shared import config_option, load, output_option, print_json, told_as
+from jenkins_kaniko.cli_shared import ca_option, config_option, load, output_option, print_json, told_as
 
 if TYPE_CHECKING:
     from jenkins_kaniko.cluster_objects import Objects
@@ -77,8 +77,11 @@ def create(
 
     with told_as("secret create", output):
         parts = [(str(file), _accounts_in(file)) for file in files]
-        if registry or username:
-            parts.append(("--registry", typed_account(registry, username, password_stdin, password_env)))
+        if registry and username:
+            key = dockerconfig.key_of(registry)
+            parts.append(("--registry", {key: _typed_account(key, username, password_stdin, password_env)}))
+        elif registry or username:
+            raise errors.WrongInputError("--registry and --username: one needs the other")
         accounts = dockerconfig.merge(parts)
         if not accounts:
             raise errors.WrongInputError("which account? Give --registry and --username, or --from-docker-config FILE")
@@ -90,16 +93,59 @@ def create(
     _finish("secret create", name, sorted(accounts), written, output)
 
 
-def typed_account(registry: str | None, username: str | None, stdin: bool, variable: str | None) -> dict[str, Account]:
-    """Return the account that the options say, and a password from where they say it is."""
-    from jenkins_kaniko.dockerconfig import account_of, key_of
+@click.command()
+@click.argument("name")
+@account_options
+@namespaces_option
+@ca_option
+@output_option
+def rotate(
+    name: str,
+    registry: str | None,
+    username: str | None,
+    password_stdin: bool,
+    password_env: str | None,
+    namespaces: tuple[str, ...],
+    ca_file: Path | None,
+    output: str,
+) -> None:
+    """Replace the password of one registry in the Secret NAME, wherever this command made it.
 
-    if not registry or not username:
-        raise errors.WrongInputError("--registry and --username: one needs the other")
-    return {key_of(registry): account_of(username, _password(registry, username, stdin, variable))}
+    The registry must let the new one in; else nothing changes. The accounts of other registries stay. Without
+    --username the user stays too.
+
+    \b
+    Example:
+      pass ci/harbor | jenkins-kaniko secret rotate docker-config --registry harbor.example.com --password-stdin
+    """
+    from jenkins_kaniko import dockerconfig, registry_secret
+    from jenkins_kaniko.registry_login import prove
+
+    with told_as("secret rotate", output):
+        if not registry:
+            raise errors.WrongInputError("--registry: missing; whose password is it?")
+        key = dockerconfig.key_of(registry)
+        written = registry_secret.rotate(
+            _door(),
+            name,
+            key,
+            namespaces,
+            lambda user: _typed_account(key, username or user, password_stdin, password_env),
+            lambda account: prove(key, account, ca_file),
+        )
+    _finish("secret rotate", name, [key], written, output)
 
 
-def _password(registry: str, username: str, stdin: bool, variable: str | None) -> str:
+def _typed_account(key: str, username: str, stdin: bool, variable: str | None) -> Account:
+    """Return the account of a user, with a password from where the options say it is."""
+    from jenkins_kaniko import dockerconfig, registry_kinds
+
+    account = dockerconfig.account_of(username, _password(key, username, stdin, variable))
+    registry_kinds.refuse_mistakes(key, account)
+    return account
+
+
+def _password(key: str, username: str, stdin: bool, variable: str | None) -> str:
     if stdin and variable:
         raise errors.WrongInputError("--password-stdin and --password-env: give one of them")
     if variable:
@@ -110,7 +156,7 @@ def _password(registry: str, username: str, stdin: bool, variable: str | None) -
         return sys.stdin.read().rstrip("\r\n")
     if not sys.stdin.isatty():
         raise errors.WrongInputError("where is the password? Give --password-stdin or --password-env VARIABLE")
-    return str(click.prompt(f"Password of {username} at {registry}", hide_input=True, err=True))
+    return str(click.prompt(f"Password of {username} at {key}", hide_input=True, err=True))
 
 
 def _accounts_in(file: Path) -> dict[str, Account]:

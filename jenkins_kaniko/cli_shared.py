@@ -33,6 +33,10 @@ config_option = click.option(
 output_option = click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the result."
 )
+ca_option = click.option(
+    "--ca-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Trust the PEM certificates in this file instead of the system's.",
+)  # fmt: skip
 format_option = click.option(
     "-o",
     "--output",

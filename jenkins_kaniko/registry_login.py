@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from jenkins_kaniko.dockerconfig import Account
+from jenkins_kaniko.dockerconfig import Account, host_of
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
 
 TIMEOUT_SECONDS = 15
@@ -152,6 +152,17 @@ class Registry:
             )
         except urllib3.exceptions.HTTPError as error:
             raise UnreachableError(f"{urlsplit(url).netloc}: {_cause(error)}") from None
+
+
+def prove(key: str, account: Account, ca_file: Path | None) -> None:
+    """Return if the registry of a key lets an account in.
+
+    Raises:
+        UnreachableError: it does not, or does not answer.
+    """
+    outcome = Registry(host_of(key), account, ca_file).login()
+    if outcome.status != OK:
+        raise UnreachableError(f"{key}: does not let {account.username} in: {outcome.said}; nothing was changed")
 
 
 def _cause(error: urllib3.exceptions.HTTPError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,6 +60,36 @@ def create(
         raise RefusedError("\n".join(reasons))
     wanted = {namespace: {**(accounts_of(found) if found else {}), **accounts} for namespace, found in there.items()}
     return [_write(door, name, namespace, wanted[namespace], there[namespace], adopt) for namespace in there]
+
+
+def rotate(
+    door: Door,
+    name: str,
+    key: str,
+    namespaces: Iterable[str],
+    account_for: Callable[[str], Account],
+    prove: Callable[[Account], None],
+) -> list[Written]:
+    """Replace the account of one registry in each namespace whose Secret has one.
+
+    Args:
+        namespaces: none of them: all that have a copy of ours.
+        account_for: makes the new account out of the user name until now.
+        prove: raises where the registry does not let the new account in; nothing was written then.
+
+    Raises:
+        WrongInputError: no Secret has an account for this registry, or several users have.
+        RefusedError, UnreachableError: as create.
+    """
+    secrets = [read(door, name, namespace) for namespace in namespaces or copies(door, name)]
+    having = {one["metadata"]["namespace"]: found for one in secrets if (found := accounts_of(one).get(key))}
+    if not having:
+        raise WrongInputError(f"secret {name}: none of our copies has an account for {key}; create writes one")
+    if len(users := {account.username for account in having.values()}) > 1:
+        raise WrongInputError(f"secret {name}: has several users of {key}: {', '.join(sorted(users))}; choose by -n")
+    account = account_for(users.pop())
+    prove(account)
+    return create(door, name, having, {key: account})
 
 
 def copies(door: Door, name: str) -> list[str]:
