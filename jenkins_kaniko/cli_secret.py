@@ -11,4 +11,10 @@ COMMANDS = {"create": "cli_secret_write", "check": "cli_secret_check", "rotate":
 
 @click.group(cls=LazyGroup, modules=COMMANDS, functions={})
 def secret() -> None:
-    """Make the registry accounts of builds and nodes, prove that they work, and change their passwords."""
+    """Make the registry accounts of builds and nodes, prove that they work, and change their passwords.
+
+    \b
+    Examples:
+      jenkins-kaniko secret create docker-config -n builds --registry ghcr.io --username octocat
+      jenkins-kaniko secret check docker-config -n builds --repository ghcr.io/octocat/app
+    """

@@ -154,9 +154,13 @@ def _password(key: str, username: str, stdin: bool, variable: str | None) -> str
         return os.environ[variable]
     if stdin:
         return sys.stdin.read().rstrip("\r\n")
-    if not sys.stdin.isatty():
+    if not _at_a_terminal():
         raise errors.WrongInputError("where is the password? Give --password-stdin or --password-env VARIABLE")
     return str(click.prompt(f"Password of {username} at {key}", hide_input=True, err=True))
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _accounts_in(file: Path) -> dict[str, Account]:

@@ -174,7 +174,9 @@ def _cause(error: urllib3.exceptions.HTTPError) -> str:
         return f"its certificate is not trusted: {reason[1].strip()}" if reason else f"no TLS: {text}"
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "no host of this name is known here"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    ):
         return f"no answer in {TIMEOUT_SECONDS} seconds"
     return f"cannot be reached: {text.rpartition(': ')[2]}"
 

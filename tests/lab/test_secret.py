@@ -1,0 +1,175 @@
+"""`jenkins-kaniko secret` on a real cluster, with a real registry that wants an account."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.lab.building import COMMAND, Builds, Run, build_namespace, write
+from tests.lab.conftest import Lab
+from tests.support.registry import Registry
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def second(lab: Lab, tmp_path: Path) -> Iterator[Builds]:
+    """Another namespace of the same cluster."""
+    (tmp_path / "second").mkdir()
+    with build_namespace(lab, tmp_path / "second") as made:
+        yield made
+
+
+def secret(lab: Lab, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command as the lab's administrator."""
+    return subprocess.run(
+        [COMMAND, "secret", *arguments],
+        env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def account(registry: str, user: str) -> list[str]:
+    return ["--registry", registry, "--username", user, "--password-stdin"]
+
+
+def test_a_build_pushes_with_the_secret_that_was_made(
+    builds: Builds, run: Run, registry: Registry, image: str, tmp_path: Path
+) -> None:
+    lab, name = builds.lab, "made"
+    where = ["-n", builds.namespace, *account(lab.settings["LAB_REGISTRY"], registry.user)]
+    made = secret(lab, "create", name, *where, stdin=registry.password)
+    line = f"secret {builds.namespace}/made: %s ({lab.settings['LAB_REGISTRY']})\n"
+    assert (made.returncode, made.stdout, made.stderr) == (0, line % "created", "")
+    assert secret(lab, "create", name, *where, stdin=registry.password).stdout == line % "unchanged"
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    done = run(".", "-t", f"{image}:with-secret", "--registry-secret", name)
+    assert done.returncode == 0, done.stderr
+    assert registry.manifest("build/app", "with-secret")[0] in done.stdout
+
+
+@pytest.mark.parametrize("key", ["https://{}/v2/", "https://{}", "{}/"])
+def test_kaniko_finds_keys_that_are_written_like_addresses(
+    builds: Builds, run: Run, registry: Registry, image: str, tmp_path: Path, key: str
+) -> None:
+    auths = {
+        key.format(builds.lab.settings["LAB_REGISTRY"]): {"username": registry.user, "password": registry.password}
+    }
+    given = {
+        "metadata": {"name": "odd"},
+        "type": "kubernetes.io/dockerconfigjson",
+        "kind": "Secret",
+        "apiVersion": "v1",
+    }
+    text = json.dumps({"auths": auths})
+    builds.kubectl("apply", "-f", "-", stdin=json.dumps({**given, "stringData": {".dockerconfigjson": text}}))
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    done = run(".", "-t", f"{image}:odd-key", "--registry-secret", "odd")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_check_proves_rights_and_leaves_no_upload(builds: Builds, registry: Registry) -> None:
+    lab, where = builds.lab, ["checked", "-n", builds.namespace]
+    secret(lab, "create", *where, *account(registry.address, registry.user), stdin=registry.password)
+    what = [*where, "--ca-file", str(registry.ca), "--repository", f"{registry.address}/secret/never-pushed"]
+    done = secret(lab, "check", *what, "-o", "json")
+    findings = json.loads(done.stdout)["findings"]
+    rights = [("key", "ok"), ("login", "ok"), ("pull", "ok"), ("push", "ok")]
+    assert (done.returncode, [(one["what"], one["status"]) for one in findings]) == (0, rights)
+    secret(lab, "create", *where, *account(registry.address, registry.user), stdin="wrong")
+    denied = secret(lab, "check", *what)
+    assert denied.returncode == 5
+    assert f"denied  {registry.address}: login\n        cause: lab is not let in: 401 Unauthorized" in denied.stdout
+
+
+def test_a_rotation_reaches_every_copy(builds: Builds, second: Builds, registry: Registry) -> None:
+    lab, name = builds.lab, f"rotated-{second.namespace}"
+    both = ["-n", builds.namespace, "-n", second.namespace]
+    secret(lab, "create", name, *both, *account(registry.address, registry.user), stdin="old")
+    secret(lab, "create", name, *both, *account("ghcr.io", "octocat"), stdin="other")
+    before = second.kubectl("get", "secret", name, "-o", "yaml")
+    what = ["rotate", name, "--registry", registry.address, "--password-stdin", "--ca-file", str(registry.ca)]
+    wrong = secret(lab, *what, stdin="wrong")
+    assert (wrong.returncode, second.kubectl("get", "secret", name, "-o", "yaml")) == (5, before)
+    done = secret(lab, *what, stdin=registry.password)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    for made in (builds, second):
+        checked = secret(lab, "check", name, "-n", made.namespace, "--ca-file", str(registry.ca))
+        assert f"ok      {registry.address}: login\n" in checked.stdout
+        assert "ghcr.io: key\n" in checked.stdout
+
+
+def test_what_others_made_is_left_unless_adopted(builds: Builds) -> None:
+    lab, where = builds.lab, ["foreign", "-n", builds.namespace]
+    server = ["--docker-server=quay.io", "--docker-username=q", "--docker-password=p"]
+    builds.kubectl("create", "secret", "docker-registry", "foreign", *server)
+    refused = secret(lab, "create", *where, *account("ghcr.io", "octocat"), stdin="p")
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "foreign: is there already, and not made by this command; --adopt takes it over" in refused.stderr
+    taken = secret(lab, "create", *where, "--adopt", *account("ghcr.io", "octocat"), stdin="p")
+    assert (taken.returncode, taken.stdout.count("changed (ghcr.io)")) == (0, 1), taken.stderr
+    held = json.loads(builds.kubectl("get", "secret", "foreign", "-o", "json"))["data"][".dockerconfigjson"]
+    assert list(json.loads(base64.b64decode(held))["auths"]) == ["ghcr.io", "quay.io"]
+
+
+def test_a_namespace_that_is_not_there_is_told_and_the_others_get_it(builds: Builds) -> None:
+    places = ["-n", builds.namespace, "-n", "not-there"]
+    done = secret(builds.lab, "create", "partly", *places, *account("ghcr.io", "octocat"), stdin="p")
+    assert (done.returncode, done.stdout) == (3, f"secret {builds.namespace}/partly: created (ghcr.io)\n")
+    assert done.stderr == 'failed: secret not-there/partly: namespaces "not-there" not found\n'
+
+
+def test_who_may_not_write_secrets_is_told(builds: Builds) -> None:
+    done = subprocess.run(
+        [COMMAND, "secret", "create", "denied", "-n", builds.namespace, *account("ghcr.io", "octocat")],
+        env=builds.environment(), input="s3cret", capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (5, "")
+    assert f"try: kubectl auth can-i get secrets -n {builds.namespace}" in done.stderr
+
+
+def test_no_password_is_seen_by_who_looks(builds: Builds) -> None:
+    password = "s3cret-that-nobody-sees"
+    what = ["create", "unseen", "-n", builds.namespace, *account("ghcr.io", "octocat")]
+    with subprocess.Popen(
+        [COMMAND, "secret", *what],
+        env={**os.environ, "KUBECONFIG": str(builds.lab.kubeconfig)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as started:
+        assert started.stdin
+        assert started.stdout
+        started.stdin.write(password)
+        started.stdin.close()
+        seen = b""
+        while started.poll() is None:
+            seen += process_list()
+            time.sleep(0.05)
+        said = started.stdout.read()
+    assert (started.returncode, b"unseen" in seen) == (0, True), said
+    rest = builds.kubectl("get", "configmaps,events,jobs,pods", "-o", "yaml")
+    assert password not in said + rest
+    assert password.encode() not in seen
+
+
+def process_list() -> bytes:
+    """Return what everybody on this machine sees of its processes."""
+    found = b""
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found += one.read_bytes()
+    return found
