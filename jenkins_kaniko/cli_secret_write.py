@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from jenkins_kaniko import errors
+from jenkins_kaniko.cli_secret_ecr import ecr_accounts, ecr_options, install, renewal_of
 from jenkins_kaniko.cli_shared import ca_option, config_option, load, output_option, print_json, told_as
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def account_options(command: Any) -> Any:
     "--from-docker-config", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Take the accounts of this docker config, those of its credential helpers too; may be repeated.",
 )  # fmt: skip
+@ecr_options
 @namespaces_option
 @click.option(
     "--all-namespaces-of-config", is_flag=True, help="In those of the configuration's templates whose secret NAME is."
@@ -61,6 +63,7 @@ def create(
     config: Path,
     adopt: bool,
     output: str,
+    **of_ecr: str | None,
 ) -> None:
     """Put registry accounts into the Secret NAME, where builders and nodes take them from.
 
@@ -72,25 +75,35 @@ def create(
       pass ci/harbor | jenkins-kaniko secret create docker-config -n builds --registry harbor.example.com \\
         --username 'robot$ci' --password-stdin
       jenkins-kaniko secret create docker-config --from-docker-config ~/.docker/config.json --all-namespaces-of-config
+      jenkins-kaniko secret create docker-config -n builds --ecr eu-central-1 \\
+        --renew-image registry.example.com/jenkins-kaniko:1 --aws-role arn:aws:iam::123456789012:role/ecr
     """
     from jenkins_kaniko import dockerconfig, registry_secret
 
     with told_as("secret create", output):
-        parts = [(str(file), _accounts_in(file)) for file in files]
+        parts: list[tuple[str, Mapping[str, Account]]] = [(str(file), _accounts_in(file)) for file in files]
         if registry and username:
             key = dockerconfig.key_of(registry)
             parts.append(("--registry", {key: _typed_account(key, username, password_stdin, password_env)}))
         elif registry or username:
             raise errors.WrongInputError("--registry and --username: one needs the other")
+        renewal = renewal_of(name, of_ecr)
+        if of_ecr["ecr"]:
+            parts.append(("--ecr", ecr_accounts(of_ecr["ecr"])))
         accounts = dockerconfig.merge(parts)
         if not accounts:
-            raise errors.WrongInputError("which account? Give --registry and --username, or --from-docker-config FILE")
+            raise errors.WrongInputError(
+                "which account? Give --registry and --username, --from-docker-config FILE or --ecr"
+            )
         door = _door()
         places = list(namespaces)
         if all_namespaces_of_config:
             places += registry_secret.namespaces_of(load(config, output, "secret create"), name)
         written = registry_secret.create(door, name, places or [door.namespace], accounts, adopt=adopt)
-    _finish("secret create", name, sorted(accounts), written, output)
+    _tell("secret create", name, sorted(accounts), written, output)
+    if renewal:
+        install(door, renewal, [one.namespace for one in written if not one.error])
+    sys.exit(_exit_code(written))
 
 
 @click.command()
@@ -133,7 +146,8 @@ def rotate(
             lambda user: _typed_account(key, username or user, password_stdin, password_env),
             lambda account: prove(key, account, ca_file),
         )
-    _finish("secret rotate", name, [key], written, output)
+    _tell("secret rotate", name, [key], written, output)
+    sys.exit(_exit_code(written))
 
 
 def _typed_account(key: str, username: str, stdin: bool, variable: str | None) -> Account:
@@ -182,8 +196,8 @@ def _door() -> Objects:
     return Objects()
 
 
-def _finish(command: str, name: str, registries: Sequence[str], written: Sequence[Written], output: str) -> None:
-    """Say what was made where, never values, and end with the code that tells it."""
+def _tell(command: str, name: str, registries: Sequence[str], written: Sequence[Written], output: str) -> None:
+    """Say what was made where, never values."""
     from jenkins_kaniko.report import error_data
 
     if output == "json":
@@ -197,6 +211,8 @@ def _finish(command: str, name: str, registries: Sequence[str], written: Sequenc
             click.echo(f"failed: {one.error}", err=True)
         elif output == "text":
             click.echo(f"secret {one.namespace}/{name}: {one.state} ({', '.join(registries)})")
-    failed = {one.error.exit_code for one in written if one.error}
-    some = any(one.error is None for one in written)
-    sys.exit(errors.MIXED_OUTCOMES if failed and (some or len(failed) > 1) else failed.pop() if failed else errors.OK)
+
+
+def _exit_code(written: Sequence[Written]) -> int:
+    codes = {one.error.exit_code if one.error else errors.OK for one in written}
+    return codes.pop() if len(codes) == 1 else errors.MIXED_OUTCOMES

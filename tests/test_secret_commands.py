@@ -34,6 +34,8 @@ def door(monkeypatch: pytest.MonkeyPatch) -> FakeSecrets:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: FakeSecrets) -> Run:
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
 
     def command(*arguments: str, stdin: str = "", **environment: str) -> Result:
         done = CliRunner().invoke(cli, ["secret", *arguments], input=stdin, env=environment)
@@ -80,7 +82,11 @@ def test_a_password_is_asked_for_on_a_terminal(run: Run, door: FakeSecrets, monk
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "which account? Give --registry and --username, or --from-docker-config FILE"),
+        ([], "which account? Give --registry and --username, --from-docker-config FILE or --ecr"),
+        (["--ecr", "eu-central-1"], "no AWS account in the environment"),
+        (["--aws-role", "arn"], "--aws-role and --aws-secret: are for --renew-image, which is missing"),
+        ([*GHCR, "--password-env", "HOME", "--renew-image", "i"], "--renew-image: is for --ecr, which is missing"),
+        (["--ecr", "eu-central-1", "--renew-image", "i"], "--renew-image: give --aws-role ARN or --aws-secret NAME"),
         (["--registry", "ghcr.io"], "--registry and --username: one needs the other"),
         (["--username", "octocat"], "--registry and --username: one needs the other"),
         (GHCR, "where is the password? Give --password-stdin or --password-env VARIABLE"),

@@ -83,9 +83,9 @@ def build_namespace(lab: Lab, folder: Path) -> Iterator[Builds]:
         lab.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def write_kubeconfig(builds: Builds, path: Path, server: str | None = None) -> None:
-    """Write how the builder's account reaches the cluster, or a proxy in front of it."""
-    token = builds.kubectl("create", "token", "builder").strip()
+def write_kubeconfig(builds: Builds, path: Path, server: str | None = None, account: str = "builder") -> None:
+    """Write how a service account reaches the cluster, or a proxy in front of it."""
+    token = builds.kubectl("create", "token", account).strip()
     given: dict[str, Any] = yaml.safe_load(builds.lab.kubeconfig.read_text())
     given["users"] = [{"name": user["name"], "user": {"token": token}} for user in given["users"]]
     if server:

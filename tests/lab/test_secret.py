@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.building import COMMAND, Builds, Run, build_namespace, write
+from jenkins_kaniko.ecr_renewal import Renewal, manifests
+from tests.lab.building import COMMAND, Builds, Run, build_namespace, write, write_kubeconfig
 from tests.lab.conftest import Lab
+from tests.support.aws_double import REGISTRY, AwsDouble
 from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
@@ -28,11 +30,11 @@ def second(lab: Lab, tmp_path: Path) -> Iterator[Builds]:
         yield made
 
 
-def secret(lab: Lab, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def secret(lab: Lab, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command as the lab's administrator."""
     return subprocess.run(
         [COMMAND, "secret", *arguments],
-        env={**os.environ, "KUBECONFIG": str(lab.kubeconfig)},
+        env={**os.environ, "KUBECONFIG": str(lab.kubeconfig), **environment},
         input=stdin,
         capture_output=True,
         text=True,
@@ -43,6 +45,13 @@ def secret(lab: Lab, *arguments: str, stdin: str = "") -> subprocess.CompletedPr
 
 def account(registry: str, user: str) -> list[str]:
     return ["--registry", registry, "--username", user, "--password-stdin"]
+
+
+def accounts_in(builds: Builds, name: str) -> dict[str, str]:
+    """Return USER:PASSWORD by key, as a reader of the Secret finds them."""
+    text = json.loads(builds.kubectl("get", "secret", name, "-o", "json"))["data"][".dockerconfigjson"]
+    auths = json.loads(base64.b64decode(text))["auths"]
+    return {key: base64.b64decode(entry["auth"]).decode() for key, entry in auths.items()}
 
 
 def test_a_build_pushes_with_the_secret_that_was_made(
@@ -120,8 +129,7 @@ def test_what_others_made_is_left_unless_adopted(builds: Builds) -> None:
     assert "foreign: is there already, and not made by this command; --adopt takes it over" in refused.stderr
     taken = secret(lab, "create", *where, "--adopt", *account("ghcr.io", "octocat"), stdin="p")
     assert (taken.returncode, taken.stdout.count("changed (ghcr.io)")) == (0, 1), taken.stderr
-    held = json.loads(builds.kubectl("get", "secret", "foreign", "-o", "json"))["data"][".dockerconfigjson"]
-    assert list(json.loads(base64.b64decode(held))["auths"]) == ["ghcr.io", "quay.io"]
+    assert accounts_in(builds, "foreign") == {"ghcr.io": "octocat:p", "quay.io": "q:p"}
 
 
 def test_a_namespace_that_is_not_there_is_told_and_the_others_get_it(builds: Builds) -> None:
@@ -173,3 +181,57 @@ def process_list() -> bytes:
         with suppress(OSError):
             found += one.read_bytes()
     return found
+
+
+@pytest.fixture
+def aws() -> Iterator[AwsDouble]:
+    with AwsDouble() as double:
+        yield double
+
+
+def test_a_token_of_ecr_is_renewed_by_an_identity_that_may_nothing_else(
+    builds: Builds, aws: AwsDouble, tmp_path: Path
+) -> None:
+    lab, where = builds.lab, ["-n", builds.namespace]
+    of_aws = {"AWS_ENDPOINT_URL": aws.url, "AWS_ACCESS_KEY_ID": aws.key_id, "AWS_SECRET_ACCESS_KEY": aws.secret}
+    what = ["create", "ecr", *where, "--ecr", "eu-central-1", "--renew-image", "lab.test/none:1", "--aws-secret", "aws"]
+    made = secret(lab, *what, **of_aws)
+    assert (made.returncode, made.stdout) == (0, f"secret {builds.namespace}/ecr: created ({REGISTRY})\n"), made.stderr
+    kinds = ("serviceaccount", "role", "rolebinding", "cronjob")
+    assert made.stderr == "".join(f"{kind} {builds.namespace}/ecr-renew: created\n" for kind in kinds)
+    again = secret(lab, *what, **of_aws)
+    assert (again.stdout + again.stderr).count(": unchanged") == 5
+
+    cron_job = json.loads(builds.kubectl("get", "cronjob", "ecr-renew", "-o", "json"))
+    pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "aws"}}]
+    write_kubeconfig(builds, tmp_path / "renewing", account=pod["serviceAccountName"])
+    aws.password = "second"
+    environment = {**os.environ, **of_aws, "KUBECONFIG": str(tmp_path / "renewing")}
+    program, *arguments = container["command"]
+    assert program == COMMAND.name
+    renewed = subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert (renewed.returncode, renewed.stdout) == (0, f"secret {builds.namespace}/ecr: changed ({REGISTRY})\n")
+    assert accounts_in(builds, "ecr") == {REGISTRY: "AWS:second"}
+
+    for verb, one in (("list", "secrets"), ("create", "secrets"), ("delete", "secrets/ecr"), ("get", "secrets/lab")):
+        may = ["auth", "can-i", verb, one, f"--as=system:serviceaccount:{builds.namespace}:ecr-renew"]
+        assert lab.kubectl(*may, *where, check=False) == "no\n"
+
+
+def test_the_pod_that_renews_is_admitted_where_only_restricted_ones_are(builds: Builds) -> None:
+    renewal = Renewal("ecr", "eu-central-1", "lab.test/none:1", role="arn:aws:iam::123456789012:role/x")
+    account, *_, cron_job = manifests(renewal, builds.namespace)
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/x"}
+    spec = {**cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"], "serviceAccountName": "default"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "renew"}, "spec": spec}
+    level = "pod-security.kubernetes.io/enforce"
+    builds.lab.kubectl("label", "namespace", builds.namespace, f"{level}=restricted", "--overwrite")
+    try:
+        assert (
+            builds.kubectl("create", "--dry-run=server", "-o", "name", "-f", "-", stdin=json.dumps(pod))
+            == "pod/renew\n"
+        )
+    finally:
+        builds.lab.kubectl("label", "namespace", builds.namespace, f"{level}=baseline", "--overwrite")

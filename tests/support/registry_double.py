@@ -46,7 +46,7 @@ class RegistryDouble:
     host: str = ""
 
     def __enter__(self) -> Self:
-        double = self
+        double: RegistryDouble = self
 
         class Handler(_Handler):
             registry = double
