@@ -101,7 +101,7 @@ class Registry:
         challenge = anonymous.headers.get("WWW-Authenticate", "")
         kind = challenge.partition(" ")[0].lower()
         if anonymous.status not in (200, 401) or (anonymous.status == 401 and kind not in ("basic", "bearer")):
-            raise UnreachableError(f"{self._base}: answers {anonymous.status}, and not as a registry does")
+            raise UnreachableError(f"{self._base}: answers {anonymous.status}, where a registry answers 200 or 401")
         if kind == "bearer":
             token = self._token(dict(PARAMETER.findall(challenge)), scope)
             if isinstance(token, urllib3.BaseHTTPResponse):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from jenkins_kaniko import dockerconfig
 from jenkins_kaniko.buildjob import MANAGED
 from jenkins_kaniko.dockerconfig import Account
-from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnansweredError, UnreachableError, WrongInputError
 from jenkins_kaniko.model import Fleet
 
 TYPE, KEY = "kubernetes.io/dockerconfigjson", ".dockerconfigjson"
@@ -98,7 +98,12 @@ def copies(door: Door, name: str) -> list[str]:
     Raises:
         UnreachableError: the cluster does not answer, or forbids listing Secrets of all namespaces.
     """
-    found = door.listed("Secret", labelSelector=f"{LABEL}={name}")
+    try:
+        found = door.listed("Secret", labelSelector=f"{LABEL}={name}")
+    except UnansweredError:
+        raise
+    except UnreachableError as error:
+        raise UnreachableError(f"{error}; or name the namespaces by -n") from None
     return sorted(one["metadata"]["namespace"] for one in found if one["metadata"]["name"] == name)
 
 

@@ -113,10 +113,7 @@ class _Subject:
             for repository in repositories if login.status == OK else ():
                 yield from self._rights(key, registry, repository)
         except UnreachableError as error:
-            fix = "run it where the registry can be reached by this name, such as in a pod"
-            if "certificate" in str(error):
-                fix = "give the authority that signed it: --ca-file FILE"
-            yield Finding(key, "login", UNKNOWN, cause=str(error), fix=fix)
+            yield Finding(key, "login", UNKNOWN, cause=str(error), fix=_fix(str(error)))
 
     def _login(self, key: str, account: Account, login: Outcome) -> Finding:
         if login.status != DENIED:
@@ -151,6 +148,14 @@ class _Subject:
             for repository in repositories
             if key not in there
         ]
+
+
+def _fix(cause: str) -> str:
+    if "certificate" in cause:
+        return "give the authority that signed it: --ca-file FILE"
+    if "without TLS" in cause:
+        return "give the registry TLS; without it everybody on the way reads the password"
+    return "run it where the registry can be reached by this name, such as in a pod"
 
 
 def _canonical(key: str) -> str:

@@ -76,7 +76,7 @@ def test_an_identity_token_is_exchanged(authority: trustme.CA, ca: Path) -> None
 
 def test_a_failure_of_the_registry_is_no_refusal(registry: RegistryDouble, ca: Path) -> None:
     registry.status = 503
-    with pytest.raises(UnreachableError, match="/v2/: answers 503, and not as a registry does"):
+    with pytest.raises(UnreachableError, match="/v2/: answers 503, where a registry answers 200 or 401"):
         Registry(registry.host, ROBOT, ca).login()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from jenkins_kaniko.ecr_renewal import Renewal, manifests
-from tests.lab.building import COMMAND, Builds, Run, build_namespace, write, write_kubeconfig
+from tests.lab.building import COMMAND, ROOT, Builds, Run, build_namespace, write, write_kubeconfig
 from tests.lab.conftest import Lab
 from tests.support.aws_double import REGISTRY, AwsDouble
 from tests.support.registry import Registry
@@ -148,6 +148,27 @@ def test_who_may_not_write_secrets_is_told(builds: Builds) -> None:
     assert f"try: kubectl auth can-i get secrets -n {builds.namespace}" in done.stderr
 
 
+def test_the_role_in_the_docs_is_enough_and_not_too_much(builds: Builds, registry: Registry, tmp_path: Path) -> None:
+    builds.kubectl("apply", "-f", str(ROOT / "docs" / "secret-rbac.yaml"))
+    builds.kubectl("create", "serviceaccount", "accounts")
+    who = f"--serviceaccount={builds.namespace}:accounts"
+    builds.kubectl("create", "rolebinding", "accounts", "--role=jenkins-kaniko-secret", who)
+    write_kubeconfig(builds, tmp_path / "config", account="accounts")
+
+    def by_role(*arguments: str) -> subprocess.CompletedProcess[str]:
+        config = {"KUBECONFIG": str(tmp_path / "config")}
+        return secret(builds.lab, *arguments, stdin=registry.password, **config)
+
+    where, ca = ["-n", builds.namespace], ["--ca-file", str(registry.ca)]
+    assert by_role("create", "by-role", *where, *account(registry.address, "lab")).returncode == 0
+    assert by_role("check", "by-role", *where, *ca).returncode == 0
+    rotated = ["rotate", "by-role", "--registry", registry.address, "--password-stdin", *ca]
+    assert by_role(*rotated, *where).returncode == 0
+    everywhere = by_role(*rotated)
+    assert everywhere.returncode == 5
+    assert "try: kubectl auth can-i list secrets; or name the namespaces by -n" in everywhere.stderr
+
+
 def test_no_password_is_seen_by_who_looks(builds: Builds) -> None:
     password = "s3cret-that-nobody-sees"
     what = ["create", "unseen", "-n", builds.namespace, *account("ghcr.io", "octocat")]
@@ -215,6 +236,8 @@ def test_a_token_of_ecr_is_renewed_by_an_identity_that_may_nothing_else(
     assert (renewed.returncode, renewed.stdout) == (0, f"secret {builds.namespace}/ecr: changed ({REGISTRY})\n")
     assert accounts_in(builds, "ecr") == {REGISTRY: "AWS:second"}
 
+    mine = ["auth", "can-i", "patch", "secrets/ecr", f"--as=system:serviceaccount:{builds.namespace}:ecr-renew"]
+    assert lab.kubectl(*mine, *where, check=False) == "yes\n"
     for verb, one in (("list", "secrets"), ("create", "secrets"), ("delete", "secrets/ecr"), ("get", "secrets/lab")):
         may = ["auth", "can-i", verb, one, f"--as=system:serviceaccount:{builds.namespace}:ecr-renew"]
         assert lab.kubectl(*may, *where, check=False) == "no\n"
