@@ -20,8 +20,8 @@ root:
 	@[ "$(LAB)" = off ] || [ "$$(id -u)" = 0 ] || \
 	  { echo "the lab needs root: run it with sudo, or LAB=off make demo with your own cluster (README)" >&2; exit 1; }
 
-s3: $(VENV)/s3/.ready  ## the checks of s3:// sources, in an environment of their own
-	$(VENV)/s3/bin/python -m pytest tests/test_contexts_s3.py
+s3: $(VENV)/s3/.ready  ## the checks of s3:// sources and of Amazon ECR, in an environment of their own
+	$(VENV)/s3/bin/python -m pytest tests/test_contexts_s3.py tests/test_ecr_moto.py
 
 unit: $(READY)  ## the checks that need neither root nor the lab
 	$(PYTHON) -m pytest -m "not lab and not jvm"

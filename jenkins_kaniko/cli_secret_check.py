@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def check(name: str, namespace: str | None, repositories: tuple[str, ...], ca_file: Path | None, output: str) -> None:
     """Log in with each registry account of the Secret NAME, and try what it may do.
 
-    The registries are asked from here, not from a pod. A push is begun and cancelled: nothing stays.
+    The registries are asked from here, not from a pod. A push is begun and cancelled: no image is made.
 
     \b
     Example:

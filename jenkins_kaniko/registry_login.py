@@ -1,7 +1,8 @@
-"""The door to a registry's HTTP API: whether an account gets in, and what it may do, without leaving anything there.
+"""The door to a registry's HTTP API: whether an account gets in, and what it may do.
 
 A push is tried as builders try it before they build (go-containerregistry's CheckPushPermission): an upload is begun,
-and cancelled. What a token says of itself is not relied on: some registries hand out tokens for what they then refuse.
+and cancelled. A registry that gives out tokens takes the latter for deleting, which not all may who push. What a token
+says of itself is not relied on: some registries hand out tokens for what they then refuse.
 Protocol: the OCI distribution specification, and docker's token authentication.
 """
 
@@ -25,6 +26,7 @@ TIMEOUT_SECONDS = 15
 PULL, PUSH = "pull", "push"
 OK, DENIED, UNKNOWN = "ok", "denied", "unknown"
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+LEFT = "an empty upload stays, until the registry removes it by itself: the account may not cancel it"
 LARGEST_ANSWER = 1 << 20
 SAID_LENGTH = 200
 
@@ -57,7 +59,6 @@ class Registry:
 
     def __init__(self, host: str, account: Account, ca_file: Path | None = None) -> None:
         self._base, self._account = f"https://{host}/v2/", account
-        self._granted: dict[str, str] = {}
         context = urllib3.util.ssl_.create_urllib3_context()
         try:
             if ca_file:
@@ -74,7 +75,7 @@ class Registry:
         Raises:
             UnreachableError: it does not answer, or not as a registry does.
         """
-        return _outcome(self._asked("GET", "", ""), 200)
+        return _outcome(self._asked("GET", self._base, ""), 200)
 
     def may(self, right: str, repository: str) -> Outcome:
         """Say whether the account may pull from, or push to, a repository.
@@ -82,34 +83,34 @@ class Registry:
         Raises:
             UnreachableError: the registry does not answer, or not as a registry does.
         """
+        where, scope = f"{self._base}{repository}", f"repository:{repository}"
         if right == PULL:
-            return _outcome(self._asked("GET", f"{repository}/tags/list?n=1", f"repository:{repository}:pull"), 200)
-        answer = self._asked("POST", f"{repository}/blobs/uploads/", f"repository:{repository}:pull,push")
-        if answer.status == 202:
-            self._cancel(answer)
-        return _outcome(answer, 202)
+            return _outcome(self._asked("GET", f"{where}/tags/list?n=1", f"{scope}:pull"), 200)
+        begun = self._asked("POST", f"{where}/blobs/uploads/", f"{scope}:pull,push")
+        if begun.status != 202:
+            return _outcome(begun, 202)
+        upload = urljoin(self._base, begun.headers.get("Location", ""))
+        return Outcome(OK) if self._cancelled(upload, scope) else Outcome(OK, LEFT)
 
-    def _cancel(self, begun: urllib3.BaseHTTPResponse) -> None:
-        """Cancel an upload where it is the registry's own; elsewhere, and where it cannot, it ends by itself."""
-        where = urljoin(self._base, begun.headers.get("Location", ""))
-        if urlsplit(where)[:2] == urlsplit(self._base)[:2]:
-            self._request("DELETE", where, self._granted)
+    def _cancelled(self, upload: str, scope: str) -> bool:
+        """Cancel an upload; registries that give out tokens want one for deleting. Other hosts are told nothing."""
+        if urlsplit(upload)[:2] != urlsplit(self._base)[:2]:
+            return False
+        return self._asked("DELETE", upload, f"{scope}:pull,push,delete").status in (200, 202, 204)
 
-    def _asked(self, method: str, path: str, scope: str) -> urllib3.BaseHTTPResponse:
+    def _asked(self, method: str, url: str, scope: str) -> urllib3.BaseHTTPResponse:
         """Ask as nobody first: the refusal says how the registry wants to know who one is."""
         anonymous = self._request("GET", self._base, {})
         challenge = anonymous.headers.get("WWW-Authenticate", "")
         kind = challenge.partition(" ")[0].lower()
         if anonymous.status not in (200, 401) or (anonymous.status == 401 and kind not in ("basic", "bearer")):
             raise UnreachableError(f"{self._base}: answers {anonymous.status}, where a registry answers 200 or 401")
-        if kind == "bearer":
-            token = self._token(dict(PARAMETER.findall(challenge)), scope)
-            if isinstance(token, urllib3.BaseHTTPResponse):
-                return token
-            self._granted = {"Authorization": f"Bearer {token}"}
-        else:
-            self._granted = self._basic()
-        return self._request(method, self._base + path, self._granted)
+        if kind != "bearer":
+            return self._request(method, url, self._basic())
+        token = self._token(dict(PARAMETER.findall(challenge)), scope)
+        if isinstance(token, urllib3.BaseHTTPResponse):
+            return token
+        return self._request(method, url, {"Authorization": f"Bearer {token}"})
 
     def _token(self, challenge: Mapping[str, str], scope: str) -> str | urllib3.BaseHTTPResponse:
         """Return a token for a scope, or the refusal."""

@@ -9,6 +9,7 @@ import base64
 import json
 import ssl
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -33,6 +34,7 @@ class RegistryDouble:
         realm: what it says where tokens are.
         asked: what was asked, as METHOD PATH.
         uploads: begun, and not cancelled.
+        issue: makes a token for a user and a scope.
     """
 
     authority: trustme.CA
@@ -43,6 +45,7 @@ class RegistryDouble:
     realm: str = ""
     asked: list[str] = field(default_factory=list)
     uploads: set[str] = field(default_factory=set)
+    issue: Callable[[str, str], str] = "{}|{}".format
     host: str = ""
 
     def __enter__(self) -> Self:
@@ -104,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self.registry.asked.append(f"{self.command} {self.path}")
-        if self._user("push", self.path.partition("/blobs/")[0].removeprefix("/v2/")) is None:
+        if self._user("delete", self.path.partition("/blobs/")[0].removeprefix("/v2/")) is None:
             self._challenge()
             return
         self.registry.uploads.discard(self.path)
@@ -141,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         if user is None:
             self._error(401, "UNAUTHORIZED", "incorrect username or password")
         else:
-            self._answer(200, json.dumps({"token": f"{user}|{scope}"}))
+            self._answer(200, json.dumps({"token": self.registry.issue(user, scope)}))
 
     def _error(self, status: int, code: str, message: str, **headers: str) -> None:
         self._answer(status, json.dumps({"errors": [{"code": code, "message": message}]}), **headers)
