@@ -32,6 +32,7 @@ COMMANDS = {
     "gc": "cli_builds",
     "secret": "cli_secret",
     "explain": "cli_explain",
+    "registry": "cli_registry",
 }
 """Commands to the modules that hold them, in the order of the help."""
 FUNCTIONS = {"list": "list_templates", "import": "import_templates"}
@@ -59,6 +60,7 @@ def cli() -> None:
     jenkins-kaniko gc           remove what killed builds left
     jenkins-kaniko secret       make, prove and change registry accounts in the cluster
     jenkins-kaniko explain      what does the log of a failed build mean?
+    jenkins-kaniko registry     run a registry in the cluster
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,
     3 mixed outcomes, 4 refused for safety, 5 cannot reach or not allowed, 6 the build failed, 7 failed,
