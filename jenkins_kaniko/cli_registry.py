@@ -6,7 +6,7 @@ import click
 
 from jenkins_kaniko.cli_groups import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS = {"trust": "cli_registry_trust"}
 
 
 @click.group(cls=LazyGroup, modules=COMMANDS, functions={})

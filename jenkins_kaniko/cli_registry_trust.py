@@ -1,0 +1,76 @@
+"""The command that makes nodes trust a registry of the cluster."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from jenkins_kaniko import errors
+from jenkins_kaniko.cli_build_options import DURATION
+from jenkins_kaniko.cli_shared import mistakes_as_data, output_option, print_json
+
+if TYPE_CHECKING:
+    from jenkins_kaniko.registry_trust_nodes import Outcome
+
+namespace_option = click.option(
+    "-n", "--namespace", default="shared-services", show_default=True, help="Where the registry runs."
+)
+name_option = click.option("--name", default="registry", show_default=True, help="Name of its Service.")
+
+
+@click.command()
+@namespace_option
+@name_option
+@click.option("--remove", is_flag=True, help="Remove what this command wrote on the nodes, and what runs there.")
+@click.option(
+    "--restart-runtime",
+    "restart",
+    is_flag=True,
+    help="Where it must be, change the container runtime's own configuration and restart it (privileged).",
+)
+@click.option("--image", help="Image with a shell that runs on the nodes; else the one there, or the packaged one.")
+@click.option("--timeout", type=DURATION, default="5m", show_default=True, help="How long all nodes may take.")
+@output_option
+def trust(
+    namespace: str, name: str, remove: bool, restart: bool, image: str | None, timeout: float, output: str
+) -> None:
+    """Make all nodes pull from a registry of the cluster, over verified TLS.
+
+    A pod on each node writes down the registry's address and certificate where the node's container runtime looks
+    for them. Run it again when one of the two has changed.
+
+    \b
+    Examples:
+      jenkins-kaniko registry trust
+      jenkins-kaniko registry trust --remove
+    """
+    from jenkins_kaniko import registry_trust_nodes as nodes
+    from jenkins_kaniko.cluster_objects import Objects
+    from jenkins_kaniko.registry_trust import Trust
+
+    with mistakes_as_data(output, "registry trust"):
+        door = Objects()
+        wanted = Trust(name, namespace, "", "") if remove else nodes.described(door, name, namespace)
+        wanted = nodes.with_image(door, wanted, image, restart=restart)
+        carry_out = nodes.untrust if remove else nodes.trust
+        outcome = carry_out(door, wanted, timeout, lambda line: click.echo(line, err=True))
+    _tell(outcome, output)
+    sys.exit(_exit_code(outcome))
+
+
+def _tell(outcome: Outcome, output: str) -> None:
+    from jenkins_kaniko import registry_trust_report as report
+
+    if output == "json":
+        print_json("registry trust", {"change": outcome.change, "nodes": report.data(outcome.nodes)})
+    else:
+        click.echo(report.text(outcome.nodes))
+        click.echo(outcome.change, err=True)
+
+
+def _exit_code(outcome: Outcome) -> int:
+    if not outcome.failed:
+        return errors.OK
+    return errors.FAILED if len(outcome.failed) == len(outcome.nodes) else errors.MIXED_OUTCOMES

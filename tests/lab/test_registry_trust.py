@@ -1,0 +1,119 @@
+"""`jenkins-kaniko registry trust` on the lab's real containerd and kubelet: what a node could not pull before, it pulls
+afterwards, and no longer once that is taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.building import COMMAND, SHELL, write
+from tests.lab.conftest import Lab
+from tests.support.registry_in_cluster import RegistryInCluster, registry_in_cluster
+
+pytestmark = pytest.mark.lab
+NODE = "lab-node"
+
+
+@pytest.fixture(scope="module")
+def served(lab: Lab) -> Iterator[RegistryInCluster]:
+    with registry_in_cluster(lab) as made:
+        yield made
+        trust(made, "--remove")  # where a test did not come so far
+
+
+@pytest.fixture
+def certs(lab: Lab) -> Path:
+    """The node's folder of entries for registries."""
+    return Path(lab.settings["LAB_NODE_ROOT"]) / "etc" / "containerd" / "certs.d"
+
+
+def command(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "KUBECONFIG": str(lab.kubeconfig)}
+    return subprocess.run(
+        [str(COMMAND), *arguments],
+        env=environment, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+
+
+def trust(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedProcess[str]:
+    image = served.lab.settings["LAB_BUSYBOX_IMAGE"]
+    return command(served.lab, "registry", "trust", "-n", served.namespace, "--image", image, *arguments)
+
+
+@pytest.fixture(scope="module")
+def image(served: RegistryInCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image that was built into the registry, by its digest."""
+    context = tmp_path_factory.mktemp("context")
+    write(context, SHELL)
+    where = ["-n", served.namespace, "--image", served.lab.settings["LAB_KANIKO_IMAGE"], "--ca-bundle", "registry-ca"]
+    builder = ["--builder-distribution", "chainguard", "--builder-version", "1.25.6", "--profile", "small"]
+    built = command(served.lab, "build", str(context), "-t", f"{served.host}/app:1", *where, *builder)
+    assert built.returncode == 0, built.stderr
+    return built.stdout.strip()
+
+
+def run(served: RegistryInCluster, image: str) -> str:
+    """Run an image on the node; return how it ended, or why it was not pulled."""
+    container = {"name": "app", "image": image, "imagePullPolicy": "Always", "command": ["/bin/sh", "-c", "exit 0"]}
+    spec = {"nodeName": NODE, "restartPolicy": "Never", "containers": [container]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pulls"}, "spec": spec}
+    served.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+    try:
+        return _end(served)
+    finally:
+        served.kubectl("delete", "pod", "pulls", "--now")
+
+
+def _end(served: RegistryInCluster) -> str:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        status = json.loads(served.kubectl("get", "pod", "pulls", "-o", "json"))["status"]
+        for one in status.get("containerStatuses", []):
+            state: dict[str, dict[str, str]] = one["state"]
+            if "terminated" in state:
+                return state["terminated"]["reason"]
+            if state.get("waiting", {}).get("reason") == "ErrImagePull":
+                return state["waiting"]["message"]
+        time.sleep(0.3)
+    raise AssertionError("the pod did not end")
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Return what is in a folder's files, by path."""
+    return {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+
+
+def test_a_node_pulls_by_the_name_in_the_cluster_once_it_trusts(
+    served: RegistryInCluster, image: str, certs: Path
+) -> None:
+    before = files(certs)
+    assert f"lookup registry.{served.namespace}" in (unknown := run(served, image))
+    assert "no such host" in unknown
+    plain = f"{served.lab.settings['LAB_PLAIN_REGISTRY_ADDRESS']}/app@{image.partition('@')[2]}"
+    assert "server gave HTTP response to HTTPS client" in run(served, plain)
+
+    done = trust(served, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["change"], [one["name"] for one in told["nodes"]]) == ("created", [NODE])
+    assert run(served, image) == "Completed"
+    names = [f"registry.{served.namespace}{end}:5000" for end in ("", ".svc", ".svc.cluster.local")]
+    for name in [*names, f"{served.address}:5000"]:
+        assert run(served, image.replace(served.host, name)) == "Completed"
+
+    again = trust(served)
+    assert (again.returncode, again.stderr) == (0, "unchanged\n")
+
+    gone = trust(served, "--remove")
+    assert gone.returncode == 0, gone.stderr
+    assert (gone.stdout, gone.stderr) == (f"{NODE}  removed\n", "removed\n")
+    assert files(certs) == before
+    assert {one.name for one in certs.iterdir()} == {name.partition("/")[0] for name in before}
+    assert served.kubectl("get", "daemonsets,configmaps", "-l", "jenkins-kaniko/registry-trust", "-o", "name") == ""
+    assert "no such host" in run(served, image)
