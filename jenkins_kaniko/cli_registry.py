@@ -11,4 +11,9 @@ COMMANDS = {"trust": "cli_registry_trust"}
 
 @click.group(cls=LazyGroup, modules=COMMANDS, functions={})
 def registry() -> None:
-    """Run a registry in the cluster that builds push to and nodes pull from, over verified TLS."""
+    """Run a registry in the cluster that builds push to and nodes pull from, over verified TLS.
+
+    \b
+    Example:
+      jenkins-kaniko registry trust
+    """

@@ -128,6 +128,8 @@ containerd_remove() {
 
 # --- k3s and RKE2: https://docs.k3s.io/installation/private-registry ------------------------------------------------
 
+added="# added by jenkins-kaniko registry trust"
+
 rancher_trust() {
     folder=$root/etc/rancher/$form
     file=$folder/registries.yaml
@@ -169,33 +171,38 @@ configs() {
     done
 }
 
-# without_block FILE: its text without what is ours
+# without_block FILE: its text without what is ours; a key that we added stays as long as there is something below it
 without_block() {
-    [ ! -e "$1" ] || awk -v mark="$mark" '
+    [ ! -e "$1" ] || awk -v mark="$mark" -v added="$added" '
         { text = $0; sub(/^[ \t]+/, "", text) }
         text == mark { ours = !ours; next }
-        !ours' "$1"
+        ours { next }
+        key != "" && /^[ \t]/ { print key }
+        { key = "" }
+        index($0, added) { key = $0; next }
+        { print }' "$1"
 }
 
 # inserted KEY FILE: its text with the block on stdin, indented like its neighbours, below KEY
 inserted() {
-    awk -v key="$1" -v mark="$mark" '
+    awk -v key="$1" -v mark="$mark" -v added="$added" '
         NR == FNR { block[++lines] = $0; next }
         { text[++count] = $0 }
         $0 ~ "^" key ":" { at = count }
         END {
+            if (!at) { at = ++count; text[at] = key ": " added }
             indent = "  "
-            for (i = at + 1; at && i <= count; i++) if (text[i] !~ /^[ \t]*(#|$)/) {
+            for (i = at + 1; i <= count; i++) if (text[i] !~ /^[ \t]*(#|$)/) {
                 if (match(text[i], /^ +/)) indent = substr(text[i], 1, RLENGTH)
                 break
             }
-            for (i = 1; i <= count; i++) { print text[i]; if (i == at) write() }
-            if (!at) { print mark; print key ":"; for (i = 1; i <= lines; i++) print indent block[i]; print mark }
-        }
-        function write(  i) {
-            print indent mark
-            for (i = 1; i <= lines; i++) print indent block[i]
-            print indent mark
+            for (i = 1; i <= count; i++) {
+                print text[i]
+                if (i != at) continue
+                print indent mark
+                for (j = 1; j <= lines; j++) print indent block[j]
+                print indent mark
+            }
         }' - "$2"
 }
 
