@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import click
 
-from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
 from jenkins_kaniko.cli_shared import mistakes_as_data, output_option, print_json
-
-if TYPE_CHECKING:
-    from jenkins_kaniko.registry_trust_nodes import Outcome
 
 namespace_option = click.option(
     "-n", "--namespace", default="shared-services", show_default=True, help="Where the registry runs."
@@ -46,6 +42,7 @@ def trust(
       jenkins-kaniko registry trust
       jenkins-kaniko registry trust --remove
     """
+    from jenkins_kaniko import nodereport
     from jenkins_kaniko import registry_trust_nodes as nodes
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.registry_trust import Trust
@@ -53,24 +50,12 @@ def trust(
     with mistakes_as_data(output, "registry trust"):
         door = Objects()
         wanted = Trust(name, namespace, "", "") if remove else nodes.described(door, name, namespace)
-        wanted = nodes.with_image(door, wanted, image, restart=restart)
+        wanted = nodes.with_image(door, replace(wanted, restart=restart), image)
         carry_out = nodes.untrust if remove else nodes.trust
         outcome = carry_out(door, wanted, timeout, lambda line: click.echo(line, err=True))
-    _tell(outcome, output)
-    sys.exit(_exit_code(outcome))
-
-
-def _tell(outcome: Outcome, output: str) -> None:
-    from jenkins_kaniko import registry_trust_report as report
-
     if output == "json":
-        print_json("registry trust", {"change": outcome.change, "nodes": report.data(outcome.nodes)})
+        print_json("registry trust", {"change": outcome.change, "nodes": nodereport.data(outcome.nodes)})
     else:
-        click.echo(report.text(outcome.nodes))
+        click.echo(nodereport.text(outcome.nodes))
         click.echo(outcome.change, err=True)
-
-
-def _exit_code(outcome: Outcome) -> int:
-    if not outcome.failed:
-        return errors.OK
-    return errors.FAILED if len(outcome.failed) == len(outcome.nodes) else errors.MIXED_OUTCOMES
+    sys.exit(nodereport.exit_code(outcome.nodes))

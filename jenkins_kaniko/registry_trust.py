@@ -15,6 +15,8 @@ from typing import Any
 
 from jenkins_kaniko import podstate, resources
 from jenkins_kaniko.buildjob import MANAGED
+from jenkins_kaniko.nodepods import failed
+from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.templates import parsed, text_template
 
@@ -27,10 +29,9 @@ CONTAINER = "trust"
 CONTAINERD, K3S, RKE2, CRIO = "containerd", "k3s", "rke2", "cri-o"
 SCRIPT = "trust-node.sh"
 TRUST, REMOVE = "trust", "remove"
-READY, WRITTEN, UNSET, REFUSED, REMOVED, UNKNOWN, FAILED = (
-    "ready", "written", "unset", "refused", "removed", "unknown", "failed",
-)  # fmt: skip
+READY, WRITTEN, REMOVED, UNKNOWN = "ready", "written", "removed", "unknown"
 DONE = {READY, WRITTEN, REMOVED}
+"""What the script tells where nothing is wrong; it also knows unset and refused."""
 READS_CERTS_D_SINCE = 2
 """The containerd whose config_path is set where nobody sets it."""
 SECURITY = {
@@ -98,15 +99,6 @@ class Trust:
     def selector(self) -> str:
         """Selects what belongs to it."""
         return f"{LABEL}={self.name}"
-
-
-@dataclass(frozen=True)
-class NodeTrust:
-    """What is known of one node: a word, and what there is to say."""
-
-    node: str
-    state: str
-    text: str
 
 
 def form_of(node: Mapping[str, Any]) -> str | None:
@@ -198,28 +190,37 @@ def _labels(trust: Trust) -> dict[str, str]:
     return {**MANAGED, LABEL: trust.name}
 
 
-def told(node: Mapping[str, Any], pod: Pod) -> NodeTrust | None:
+def outcome(node: Mapping[str, Any], state: str, text: str = "") -> NodeOutcome:
+    """Return what is known of a node."""
+    return NodeOutcome(node["metadata"]["name"], state, text, state in DONE)
+
+
+def unknown(node: Mapping[str, Any]) -> NodeOutcome:
+    """Return what is to be said of a node whose container runtime is not known here."""
+    runtime = node["status"]["nodeInfo"]["containerRuntimeVersion"]
+    return outcome(node, UNKNOWN, f"{runtime}: this program does not know how it is told what to trust")
+
+
+def told(node: Mapping[str, Any], pod: Pod) -> NodeOutcome | None:
     """Return what the script told on a node, None where it did not end yet."""
-    name = node["metadata"]["name"]
     end = podstate.ended(pod, CONTAINER)
     if end is None:
         return None
     if end.exit_code != 0:
-        return NodeTrust(name, FAILED, f"{end.reason}: {end.message or f'exit code {end.exit_code}'}")
+        return failed(node, f"{end.reason}: {end.message or f'exit code {end.exit_code}'}")
     word, _, text = end.message.strip().partition(" ")
     if word == "default":
         return _by_default(node, text)
-    return NodeTrust(name, word, text)
+    return outcome(node, word, text)
 
 
-def _by_default(node: Mapping[str, Any], text: str) -> NodeTrust:
+def _by_default(node: Mapping[str, Any], text: str) -> NodeOutcome:
     """A containerd without a file of its own does what its version does by itself."""
-    name, version = node["metadata"]["name"], node["status"]["nodeInfo"]["containerRuntimeVersion"]
-    major = re.match(r"containerd://v?(\d+)\.", version)
+    major = re.match(r"containerd://v?(\d+)\.", node["status"]["nodeInfo"]["containerRuntimeVersion"])
     if major and int(major[1]) >= READS_CERTS_D_SINCE:
-        return NodeTrust(name, READY, "")
+        return outcome(node, READY)
     change = (
         'it reads certs.d only where its configuration has config_path = "/etc/containerd/certs.d" '
         'in [plugins."io.containerd.grpc.v1.cri".registry]; see that it has, wherever it is'
     )
-    return NodeTrust(name, WRITTEN, f"{text}: {change}")
+    return outcome(node, WRITTEN, f"{text}: {change}")

@@ -1,0 +1,90 @@
+"""A pod on each node: waiting until each told something, and what becomes of nodes that cannot tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from jenkins_kaniko.nodereport import NodeOutcome
+from jenkins_kaniko.podstate import Pod
+from jenkins_kaniko.waiting import Waiting
+
+FAILED = "failed"
+TICK_SECONDS = 1
+Node = Mapping[str, Any]
+
+
+def name_of(node: Node) -> str:
+    """Return a node's name."""
+    name: str = node["metadata"]["name"]
+    return name
+
+
+def failed(node: Node, text: str) -> NodeOutcome:
+    """Return that something went wrong on a node."""
+    return NodeOutcome(name_of(node), FAILED, text, good=False)
+
+
+def not_ready(node: Node) -> NodeOutcome | None:
+    """Return why nothing can be done on a node now, None where it can."""
+    for condition in node["status"].get("conditions", []):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return failed(node, f"the node is not ready: {condition.get('message', '')}")
+    return None
+
+
+def outcomes(
+    nodes: Sequence[Node],
+    pods: Callable[[], Iterable[Pod]],
+    told: Callable[[Node, Pod], NodeOutcome | None],
+    refused: Callable[[], str | None],
+    timeout: float,
+    tell: Callable[[str], None],
+) -> list[NodeOutcome]:
+    """Wait until something is known of each node, and return it by the nodes' names.
+
+    Args:
+        pods: returns those that count.
+        told: returns what a pod told of its node, None where it did not yet.
+        refused: returns why there will be no pods, None where nobody says so.
+        timeout: seconds that all of them may take.
+        tell: takes a line when a node's pod waits for something.
+    """
+    found = {name_of(node): why for node in nodes if (why := not_ready(node))}
+    waiting = {name_of(node): _waiting(name_of(node), tell) for node in nodes}
+    limit = time.monotonic() + timeout
+    while True:
+        there = {pod["spec"].get("nodeName"): pod for pod in pods()}
+        never = None if there else refused()
+        for node in nodes:
+            name = name_of(node)
+            if name not in found and (now := _seen(node, there.get(name), told, waiting[name], never)):
+                found[name] = now
+        left = [node for node in nodes if name_of(node) not in found]
+        if not left or time.monotonic() > limit:
+            break
+        time.sleep(TICK_SECONDS)
+    for node in left:
+        reason = waiting[name_of(node)].reason or "nobody says why"
+        found[name_of(node)] = failed(node, f"nothing in {timeout:g} s: {reason}")
+    return [found[name] for name in sorted(found)]
+
+
+def _seen(
+    node: Node,
+    pod: Pod | None,
+    told: Callable[[Node, Pod], NodeOutcome | None],
+    waiting: Waiting,
+    never: str | None,
+) -> NodeOutcome | None:
+    if pod is None:
+        return failed(node, never) if never else None
+    if outcome := told(node, pod):
+        return outcome
+    vain = waiting.in_vain(pod)
+    return failed(node, vain) if vain else None
+
+
+def _waiting(node: str, tell: Callable[[str], None]) -> Waiting:
+    return Waiting(lambda text: tell(f"{node}: {text}"), "")
