@@ -6,7 +6,7 @@ import click
 
 from jenkins_kaniko.cli_groups import LazyGroup
 
-COMMANDS = {"trust": "cli_registry_trust"}
+COMMANDS = {"trust": "cli_registry_trust", "verify": "cli_registry_verify"}
 
 
 @click.group(cls=LazyGroup, modules=COMMANDS, functions={})

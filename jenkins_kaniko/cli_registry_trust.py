@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import click
 
+from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
 from jenkins_kaniko.cli_shared import mistakes_as_data, output_option, print_json
 
@@ -57,5 +58,7 @@ def trust(
         print_json("registry trust", {"change": outcome.change, "nodes": nodereport.data(outcome.nodes)})
     else:
         click.echo(nodereport.text(outcome.nodes))
+    code = nodereport.exit_code(outcome.nodes)
+    if code == errors.OK:
         click.echo(outcome.change, err=True)
-    sys.exit(nodereport.exit_code(outcome.nodes))
+    sys.exit(code)

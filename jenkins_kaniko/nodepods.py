@@ -38,7 +38,6 @@ def outcomes(
     nodes: Sequence[Node],
     pods: Callable[[], Iterable[Pod]],
     told: Callable[[Node, Pod], NodeOutcome | None],
-    refused: Callable[[], str | None],
     timeout: float,
     tell: Callable[[str], None],
 ) -> list[NodeOutcome]:
@@ -47,7 +46,6 @@ def outcomes(
     Args:
         pods: returns those that count.
         told: returns what a pod told of its node, None where it did not yet.
-        refused: returns why there will be no pods, None where nobody says so.
         timeout: seconds that all of them may take.
         tell: takes a line when a node's pod waits for something.
     """
@@ -56,10 +54,9 @@ def outcomes(
     limit = time.monotonic() + timeout
     while True:
         there = {pod["spec"].get("nodeName"): pod for pod in pods()}
-        never = None if there else refused()
         for node in nodes:
             name = name_of(node)
-            if name not in found and (now := _seen(node, there.get(name), told, waiting[name], never)):
+            if name not in found and (now := _seen(node, there.get(name), told, waiting[name])):
                 found[name] = now
         left = [node for node in nodes if name_of(node) not in found]
         if not left or time.monotonic() > limit:
@@ -76,10 +73,9 @@ def _seen(
     pod: Pod | None,
     told: Callable[[Node, Pod], NodeOutcome | None],
     waiting: Waiting,
-    never: str | None,
 ) -> NodeOutcome | None:
     if pod is None:
-        return failed(node, never) if never else None
+        return None
     if outcome := told(node, pod):
         return outcome
     vain = waiting.in_vain(pod)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from jenkins_kaniko import podstate, registry_trust
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko import registry_trust
+from jenkins_kaniko.errors import DeniedError, WrongInputError
 from jenkins_kaniko.nodepods import outcomes
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
@@ -22,6 +22,7 @@ class Door(Protocol):
     def read(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None: ...
     def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]: ...
     def apply(self, manifest: Mapping[str, Any]) -> str: ...
+    def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]: ...
     def delete(self, kind: str, name: str, namespace: str | None = None) -> bool: ...
 
 
@@ -101,6 +102,9 @@ def _carried_out(
     nodes = door.listed("Node")
     forms = registry_trust.by_form(nodes)
     applied = registry_trust.manifests(wanted, forms, mode)
+    for one in applied:
+        if one["kind"] == "DaemonSet":
+            _admitted(door, one)
     changes = [door.apply(one) for one in applied]
     sets = {one["metadata"]["name"]: content_of(one["spec"]["template"]) for one in applied if "spec" in one}
 
@@ -110,17 +114,23 @@ def _carried_out(
             one for one in listed if content_of(one) in sets.values() and "deletionTimestamp" not in one["metadata"]
         ]
 
-    def refused() -> str | None:
-        for name in sets:
-            events = door.listed("Event", wanted.namespace, fieldSelector=f"involvedObject.name={name}")
-            if why := podstate.hopeless_event(events, ""):
-                return why
-        return None
+    told = outcomes([node for node in nodes if form_of(node)], pods, registry_trust.told, timeout, tell)
+    if mode == TRUST:
+        told += [registry_trust.unknown(node) for node in nodes if not form_of(node)]
+    return next((one for one in (CREATED, CHANGED) if one in changes), UNCHANGED), told
 
-    known = [node for node in nodes if form_of(node)]
-    unknown = [registry_trust.unknown(node) for node in nodes if not form_of(node)]
-    told = outcomes(known, pods, registry_trust.told, refused, timeout, tell)
-    return next((one for one in (CREATED, CHANGED) if one in changes), UNCHANGED), [*told, *unknown]
+
+def _admitted(door: Door, daemon_set: Mapping[str, Any]) -> None:
+    """Ask whether the namespace takes such pods; of a DaemonSet it takes everything, and tells only in events."""
+    namespace, template = daemon_set["metadata"]["namespace"], daemon_set["spec"]["template"]
+    metadata = {**template["metadata"], "name": f"{daemon_set['metadata']['name']}-admitted", "namespace": namespace}
+    try:
+        door.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}, dry_run=True)
+    except DeniedError as error:
+        if "violates PodSecurity" not in str(error):
+            raise
+        level = "pod-security.kubernetes.io/enforce=privileged"
+        raise DeniedError(f"{error}; allow it with: kubectl label namespace {namespace} {level} --overwrite") from None
 
 
 def content_of(pod: Mapping[str, Any]) -> str | None:

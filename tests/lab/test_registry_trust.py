@@ -46,14 +46,22 @@ def trust(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedPro
     return command(served.lab, "registry", "trust", "-n", served.namespace, "--image", image, *arguments)
 
 
+def builder(served: RegistryInCluster) -> list[str]:
+    image = ["--image", served.lab.settings["LAB_KANIKO_IMAGE"]]
+    return ["-n", served.namespace, *image, "--builder-distribution", "chainguard", "--builder-version", "1.25.6"]
+
+
+def verify(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return command(served.lab, "registry", "verify", *builder(served), *arguments)
+
+
 @pytest.fixture(scope="module")
 def image(served: RegistryInCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image that was built into the registry, by its digest."""
     context = tmp_path_factory.mktemp("context")
     write(context, SHELL)
-    where = ["-n", served.namespace, "--image", served.lab.settings["LAB_KANIKO_IMAGE"], "--ca-bundle", "registry-ca"]
-    builder = ["--builder-distribution", "chainguard", "--builder-version", "1.25.6", "--profile", "small"]
-    built = command(served.lab, "build", str(context), "-t", f"{served.host}/app:1", *where, *builder)
+    pod = ["--ca-bundle", "registry-ca", "--profile", "small"]
+    built = command(served.lab, "build", str(context), "-t", f"{served.host}/app:1", *pod, *builder(served))
     assert built.returncode == 0, built.stderr
     return built.stdout.strip()
 
@@ -82,6 +90,17 @@ def _end(served: RegistryInCluster) -> str:
                 return state["waiting"]["message"]
         time.sleep(0.3)
     raise AssertionError("the pod did not end")
+
+
+def left(served: RegistryInCluster) -> list[str]:
+    """Return what is left in the namespace, once the cluster had its time to collect it."""
+    until = time.monotonic() + 30
+    while True:
+        kinds = "daemonsets,configmaps,jobs,pods"
+        names = served.kubectl("get", kinds, "-l", "app.kubernetes.io/managed-by=jenkins-kaniko", "-o", "name").split()
+        if not names or time.monotonic() > until:
+            return names
+        time.sleep(0.5)
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -115,5 +134,61 @@ def test_a_node_pulls_by_the_name_in_the_cluster_once_it_trusts(
     assert (gone.stdout, gone.stderr) == (f"{NODE}  removed\n", "removed\n")
     assert files(certs) == before
     assert {one.name for one in certs.iterdir()} == {name.partition("/")[0] for name in before}
-    assert served.kubectl("get", "daemonsets,configmaps", "-l", "jenkins-kaniko/registry-trust", "-o", "name") == ""
+    assert left(served) == []
     assert "no such host" in run(served, image)
+
+
+def test_verify_tells_what_nodes_can_pull(served: RegistryInCluster) -> None:
+    before = verify(served)
+    assert before.returncode == 7
+    assert before.stdout.startswith(f"{NODE}  failed   ErrImagePull: ")
+    assert f"\n  cause: the node does not know registry.{served.namespace}: it pulls" in before.stdout
+    assert trust(served).returncode == 0
+    after = verify(served, "-o", "json")
+    assert after.returncode == 0, after.stdout
+    assert json.loads(after.stdout)["nodes"] == [{"name": NODE, "state": "pulled", "text": ""}]
+    assert trust(served, "--remove").returncode == 0
+    assert left(served) == []
+
+
+def test_a_new_certificate_is_trusted_by_a_second_run(served: RegistryInCluster) -> None:
+    assert trust(served).returncode == 0
+    served.certify()
+    served.start()
+    before = verify(served)
+    assert (before.returncode, "x509: certificate signed by unknown authority" in before.stdout) == (7, True)
+    again = trust(served)
+    assert (again.returncode, again.stderr) == (0, "changed\n")
+    assert verify(served).returncode == 0
+    assert trust(served, "--remove").returncode == 0
+
+
+def test_a_namespace_that_does_not_admit_the_pods_is_named(served: RegistryInCluster) -> None:
+    level = "pod-security.kubernetes.io/enforce"
+    served.lab.kubectl("label", "namespace", served.namespace, f"{level}=baseline")
+    try:
+        done = trust(served)
+    finally:
+        served.lab.kubectl("label", "namespace", served.namespace, f"{level}-")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert 'violates PodSecurity "baseline:latest": hostPath volumes' in done.stderr
+    assert f"allow it with: kubectl label namespace {served.namespace} {level}=privileged --overwrite" in done.stderr
+    assert left(served) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["-n", "nowhere"],
+            "service nowhere/registry: not found; make a registry with: jenkins-kaniko registry install",
+        ),
+        (["-n", "default", "--name", "kubernetes"], "configmap default/kubernetes-ca: has no certificate in ca.crt; "),
+    ],
+    ids=["no registry", "no certificate"],
+)
+def test_what_cannot_be_trusted_is_named(lab: Lab, arguments: list[str], says: str) -> None:
+    for name in ("trust", "verify"):
+        done = command(lab, "registry", name, *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert says in done.stderr
