@@ -19,7 +19,7 @@ from jenkins_kaniko.cli_build_all import all_options, build_wanted, single_sourc
 from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
 from jenkins_kaniko.cli_build_options import build_options, pod_options
 from jenkins_kaniko.cli_from_config import from_config_option
-from jenkins_kaniko.cli_shared import output_option, print_json, say
+from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
 if TYPE_CHECKING:
     from jenkins_kaniko.attempt import Listener
@@ -108,17 +108,8 @@ def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]
 def _ending_well(output: str) -> Iterator[None]:
     """End by signals as by errors: what is in the cluster is removed on the way."""
     signal.signal(signal.SIGTERM, _terminated)
-    try:
+    with told_as("build", output):
         yield
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(errors.INTERRUPTED)
-    except errors.JenkinsKanikoError as error:
-        if output == "json":
-            from jenkins_kaniko.report import error_data
-
-            print_json("build", {"error": error_data(error)})
-        raise
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:

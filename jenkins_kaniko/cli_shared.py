@@ -168,14 +168,10 @@ def _connect_sidecar(fleet: Fleet, consent: Consent, timeout: float) -> Connect:
         reload = secret_value(settings.reload_token, key, fleet.folder, _read_secret) if settings.reload_token else None
         return SidecarDoor(
             _connect(fleet)(name, controller, token), settings, fleet.name, reload,
-            adopt=consent.adopt, timeout=timeout, tell=_say,
+            adopt=consent.adopt, timeout=timeout, tell=say,
         )  # fmt: skip
 
     return connect
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _connect(fleet: Fleet) -> Callable[[str, Controller, str], jenkins.Controller]:
@@ -234,7 +230,7 @@ def told_as(command: str, output: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted")
+        say("interrupted")
         sys.exit(errors.INTERRUPTED)
     except errors.JenkinsKanikoError as error:
         if output == "json":
