@@ -74,7 +74,7 @@ def build_namespace(lab: Lab, folder: Path) -> Iterator[Builds]:
             given["metadata"] = {"name": name}
             made.kubectl("create", "-f", "-", stdin=json.dumps(given))
         made.kubectl("create", "serviceaccount", "builder")
-        made.kubectl("apply", "-f", str(ROOT / "docs" / "build-rbac.yaml"))
+        made.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "build.yaml"))
         account = f"--serviceaccount={namespace}:builder"
         made.kubectl("create", "rolebinding", "build", "--role=jenkins-kaniko-build", account)
         write_kubeconfig(made, made.kubeconfig)

@@ -1,5 +1,5 @@
 """`jenkins-kaniko build` from the command line's outside, in a namespace of its own, by an identity that has no right
-but those of docs/build-rbac.yaml."""
+but those of resources/jenkins_kaniko/rbac/build.yaml."""
 
 from __future__ import annotations
 
