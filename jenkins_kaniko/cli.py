@@ -33,6 +33,7 @@ COMMANDS = {
     "secret": "cli_secret",
     "explain": "cli_explain",
     "registry": "cli_registry",
+    "doctor": "cli_doctor",
 }
 """Commands to the modules that hold them, in the order of the help."""
 FUNCTIONS = {"list": "list_templates", "import": "import_templates"}
@@ -61,10 +62,11 @@ def cli() -> None:
     jenkins-kaniko secret       make, prove and change registry accounts in the cluster
     jenkins-kaniko explain      what does the log of a failed build mean?
     jenkins-kaniko registry     run a registry in the cluster
+    jenkins-kaniko doctor       what keeps builds from working?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,
     3 mixed outcomes, 4 refused for safety, 5 cannot reach or not allowed, 6 the build failed, 7 failed,
-    124 timed out.
+    8 doctor found errors, 124 timed out.
     """
 
 

@@ -149,6 +149,28 @@ class Objects:
             answer = json.loads(self._connection.request("POST", path, body=review).data)
         return bool(answer["status"]["allowed"])
 
+    def version(self) -> str:
+        """Return the version of the cluster, such as v1.34.1.
+
+        Raises:
+            UnreachableError: the cluster does not answer, or does not know us.
+        """
+        with translated("the cluster", "get /version"):
+            found: str = json.loads(self._connection.request("GET", "version").data)["gitVersion"]
+        return found
+
+    def user(self) -> str:
+        """Return who the cluster takes us for.
+
+        Raises:
+            UnreachableError: the cluster does not answer, or is older than 1.28 and cannot tell.
+        """
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        with translated("the cluster", "create selfsubjectreviews"):
+            path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
+            answer = json.loads(self._connection.request("POST", path, body=review).data)
+        return str(answer["status"]["userInfo"]["username"])
+
     def _asking(self, verb: str, kind: str, namespace: str | None, *expected: int) -> Any:
         where = f" -n {namespace}" if namespace else ""
         return translated(_where(kind, "", namespace), f"{verb} {_plural(kind)}{where}", *expected)

@@ -143,15 +143,16 @@ def _headline(result: ControllerResult) -> str:
     if result.plan:
         state = result.plan.state
         where += f" (cloud {state.cloud}, Jenkins {state.core_version}, kubernetes {state.plugin_version})"
-    return _printable(where)
+    return printable(where)
 
 
 def _details(result: ControllerResult) -> Iterator[tuple[str, str]]:
     """Yield a mark and a text for each line; names on a controller are anybody's, and could steer a terminal."""
-    yield from ((mark, _printable(line)) for mark, line in _lines(result))
+    yield from ((mark, printable(line)) for mark, line in _lines(result))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text of somebody else without what could steer a terminal."""
     return UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 

@@ -504,7 +504,7 @@ def test_the_help_names_every_command_and_exit_code(run: Run) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert re.findall(r"^  ([a-z]+)  ", outcome.out.split("Commands:")[1], re.MULTILINE) == COMMANDS
     described = {int(code) for code in re.findall(r"\b(\d) [a-z]", outcome.out.split("Exit codes:")[1])}
-    assert described == {0, 1, 2, 3, 4, 5, 6, 7}
+    assert described == {0, 1, 2, 3, 4, 5, 6, 7, 8}
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:

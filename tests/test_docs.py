@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jenkins_kaniko import contexts_git, dockerignore, resources
+from jenkins_kaniko import contexts_git, dockerignore, doctor, resources
 from jenkins_kaniko.cli_build import build
 from jenkins_kaniko.config import parse
 from jenkins_kaniko.schema import json_schema
@@ -23,6 +23,8 @@ STEP_PAGE = ROOT / "docs" / "kaniko-build.md"
 REFERENCE = "## Every key\n"
 FAILURES = ROOT / "docs" / "failures.md"
 EVERY_FAILURE = "## Every failure\n"
+DOCTOR = ROOT / "docs" / "doctor.md"
+EVERY_FINDING = "## Every finding\n"
 MAVEN = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: maven, image: 'maven:3.9'}]}\n"
 
 
@@ -97,6 +99,22 @@ def test_the_list_of_failures_is_that_of_the_table() -> None:
         FAILURES.write_text(f"{before}{EVERY_FAILURE}\n{failures()}", encoding="utf-8")
         found = f"\n{failures()}"
     assert found.strip() == failures().strip()
+
+
+def findings() -> str:
+    """Return what doctor's own checks find; what a trial push finds is in the list of failures."""
+    rows = [f"| {kind.name} | {kind.severity} | {kind.cause} |" for kind in doctor.KINDS]
+    failures = "`-t` also finds what a builder says, by the names of [failures.md](failures.md)."
+    return "\n".join(["| name | severity | means |", "|---|---|---|", *rows, "", failures])
+
+
+def test_the_list_of_findings_is_that_of_the_checks() -> None:
+    text = DOCTOR.read_text(encoding="utf-8")
+    before, _, found = text.partition(EVERY_FINDING)
+    if regenerating():
+        DOCTOR.write_text(f"{before}{EVERY_FINDING}\n{findings()}\n", encoding="utf-8")
+        found = f"\n{findings()}"
+    assert found.strip() == findings().strip()
 
 
 @pytest.mark.parametrize("profile", PROFILES)

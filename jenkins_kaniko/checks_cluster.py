@@ -1,0 +1,168 @@
+"""What doctor looks at in a cluster: whether it lets an account build, and admits what a build makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from jenkins_kaniko import buildjob, resources
+from jenkins_kaniko.contexts import Facts
+from jenkins_kaniko.errors import DeniedError, UnreachableError
+from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, HopelessError, Kind, Place
+from jenkins_kaniko.templates import parsed
+
+STREAMING_SINCE = (1, 30)
+"""Sending a large build context needs a protocol of this version's exec (docs/build.md)."""
+
+UNREACHABLE = Kind(
+    "cluster-unreachable", ERROR,
+    "no cluster is configured, it does not answer, or its token is not valid any more",
+    "kubectl config get-contexts, then kubectl config use-context NAME; for an old token log in to the cluster again",
+)  # fmt: skip
+OLD = Kind(
+    "cluster-old", WARNING,
+    "build contexts of more than 700 KB cannot be sent to a cluster older than 1.30",
+    "update the cluster; until then keep build contexts small with .dockerignore",
+)  # fmt: skip
+NO_NAMESPACE = Kind(
+    "namespace-missing", ERROR, "the namespace is not there", "kubectl create namespace {namespace}"
+)  # fmt: skip
+TERMINATING = Kind(
+    "namespace-terminating", ERROR,
+    "somebody deleted the namespace; nothing can be made in it any more",
+    "wait until it is gone: kubectl wait --for=delete namespace/{namespace}; then kubectl create namespace {namespace}",
+)  # fmt: skip
+NOT_ALLOWED = Kind(
+    "rights-missing", ERROR,
+    "the account may not do all that a build needs",
+    "kubectl apply -n {namespace} -f resources/jenkins_kaniko/rbac/build.yaml && kubectl create rolebinding "
+    "jenkins-kaniko-build -n {namespace} --role=jenkins-kaniko-build --user={user}",
+)  # fmt: skip
+POD_SECURITY = Kind(
+    "pod-security", ERROR,
+    "the namespace does not admit the builder's security context",
+    "kubectl label namespace {namespace} pod-security.kubernetes.io/enforce=baseline --overwrite",
+)  # fmt: skip
+QUOTA = Kind(
+    "quota", ERROR,
+    "a quota of the namespace has no room for a build",
+    "kubectl describe resourcequota -n {namespace}; raise it, or build with --profile small",
+)  # fmt: skip
+LIMIT_RANGE = Kind(
+    "limit-range", ERROR,
+    "a LimitRange of the namespace does not admit the builder's requests and limits",
+    "kubectl describe limitrange -n {namespace}; change it, or build with another --profile",
+)  # fmt: skip
+REFUSED = Kind(
+    "object-refused", ERROR,
+    "a rule of the cluster does not admit what a build makes",
+    "look at the rule that the message names: kubectl get validatingadmissionpolicies,validatingwebhookconfigurations",
+)  # fmt: skip
+NO_NODE = Kind(
+    "no-node", ERROR,
+    "no node takes builds: none is ready, has the labels of --node-selector, or is free of other taints",
+    "kubectl get nodes --show-labels, then correct --node-selector and --toleration",
+)  # fmt: skip
+NODE_DISK = Kind(
+    "node-disk-full", WARNING,
+    "the disk of a node is nearly full: pods are removed from it",
+    "kubectl describe node {node}; remove images and logs there, or enlarge its disk",
+)  # fmt: skip
+NOT_CHECKED = Kind(
+    "not-checked", INFO,
+    "this account may not look at it; builds may work all the same",
+    "run doctor as somebody who may",
+)  # fmt: skip
+KINDS = (
+    UNREACHABLE, OLD, NO_NAMESPACE, TERMINATING, NOT_ALLOWED, POD_SECURITY, QUOTA, LIMIT_RANGE, REFUSED, NO_NODE,
+    NODE_DISK, NOT_CHECKED,
+)  # fmt: skip
+RULES = ((POD_SECURITY, "violates PodSecurity"), (QUOTA, "exceeded quota"), (LIMIT_RANGE, "(?:maximum|minimum) .* per"))
+"""What the cluster says of what it does not admit."""
+
+
+def reachable(place: Place) -> Iterator[Finding]:
+    try:
+        version = place.objects.version()
+    except UnreachableError as error:
+        raise HopelessError(unanswered(error)) from None
+    if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < STREAMING_SINCE:
+        yield OLD.found(f"the cluster is {version}")
+
+
+def namespace(place: Place) -> Iterator[Finding]:
+    found = place.objects.read("Namespace", place.namespace)
+    if found is None:
+        raise HopelessError(NO_NAMESPACE.found(f"there is no namespace {place.namespace}", namespace=place.namespace))
+    if found["status"]["phase"] == "Terminating":
+        deleted = found["metadata"]["deletionTimestamp"]
+        raise HopelessError(
+            TERMINATING.found(f"namespace {place.namespace} is deleted since {deleted}", namespace=place.namespace)
+        )
+    yield from ()
+
+
+def rights(place: Place) -> Iterator[Finding]:
+    """Ask for each right of the role that the docs tell to give."""
+    lacking = []
+    for rule in parsed(resources.text("rbac/build.yaml"))["rules"]:
+        (group,) = rule["apiGroups"]
+        for resource in rule["resources"]:
+            verbs = [
+                verb for verb in rule["verbs"] if not place.objects.may(verb, resource, place.namespace, group=group)
+            ]
+            lacking += [f"{' and '.join(verbs)} {resource}"] if verbs else []
+    if lacking:
+        user = place.objects.user()
+        yield NOT_ALLOWED.found(
+            f"{user} may not in {place.namespace}: {', '.join(lacking)}", namespace=place.namespace, user=user
+        )
+
+
+def admitted(place: Place) -> Iterator[Finding]:
+    """Let the cluster judge all that a build makes, by a dry run."""
+    job = buildjob.job(place.spec, Facts("directory"), streamed=True)
+    pod = {"apiVersion": "v1", "kind": "Pod", **job["spec"]["template"]}
+    pod["metadata"] = {**pod["metadata"], "name": place.spec.name}
+    for manifest in (buildjob.config_map(place.spec, 1, None, b""), job, pod):
+        manifest["metadata"]["namespace"] = place.namespace
+        if not place.objects.may("create", f"{manifest['kind'].lower()}s", place.namespace, group=_group(manifest)):
+            continue
+        try:
+            place.objects.create(manifest, dry_run=True)
+        except DeniedError as error:
+            kind = next((kind for kind, words in RULES if re.search(words, str(error))), REFUSED)
+            yield kind.found(str(error), namespace=place.namespace)
+
+
+def nodes(place: Place) -> Iterator[Finding]:
+    found = place.objects.listed("Node")
+    if not any(_takes_builds(node, place) for node in found):
+        yield NO_NODE.found(f"none of {len(found)} nodes is ready and fits")
+    for node in found:
+        if _condition(node, "DiskPressure") == "True":
+            name = node["metadata"]["name"]
+            yield NODE_DISK.found(f"node {name} has DiskPressure", node=name)
+
+
+CHECKS: tuple[Check, ...] = (reachable, namespace, rights, admitted, nodes)
+
+
+def unanswered(error: UnreachableError) -> Finding:
+    """Return the finding that a cluster does not answer."""
+    return UNREACHABLE.found(str(error))
+
+
+def _group(manifest: dict[str, Any]) -> str:
+    group, slash, _ = manifest["apiVersion"].partition("/")
+    return group if slash else ""
+
+
+def _takes_builds(node: dict[str, Any], place: Place) -> bool:
+    labels = node["metadata"].get("labels", {})
+    return _condition(node, "Ready") == "True" and place.spec.node_selector.items() <= labels.items()
+
+
+def _condition(node: dict[str, Any], name: str) -> str:
+    return next((one["status"] for one in node["status"].get("conditions", []) if one["type"] == name), "Unknown")

@@ -1,0 +1,198 @@
+"""What doctor looks at on the way to a registry: the account, the certificate, and a push from a real pod.
+
+How Kaniko looks for an account: go-containerregistry's keychain, authn/keychain.go, over docker/cli's file store.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+
+from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, Kind, Place
+
+DOCKER_HUB = "index.docker.io"
+DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 - a type
+SECRET_KEY = ".dockerconfigjson"  # noqa: S105 - a name
+SOON = timedelta(days=30)
+ANEW = (
+    "docker login {host}, then kubectl delete secret {secret} -n {namespace} --ignore-not-found; kubectl create secret "
+    f"generic {{secret}} -n {{namespace}} --type={SECRET_TYPE} --from-file={SECRET_KEY}=$HOME/.docker/config.json"
+)
+CA_ANEW = (
+    "kubectl create configmap {config_map} -n {namespace} --from-file={key}=ca.crt --dry-run=client -o yaml "
+    "| kubectl apply -f -, where the file ca.crt is the certificate of the registry's authority"
+)
+
+SECRET_MISSING = Kind("registry-secret-missing", ERROR, "the Secret with the registry's account is not there", ANEW)
+SECRET_NONE = Kind(
+    "registry-secret-none", INFO,
+    "builds push without an account; a registry that asks for one refuses them",
+    ANEW,
+)  # fmt: skip
+SECRET_NO_FILE = Kind(
+    "registry-secret-key-missing", ERROR,
+    f"the Secret has no {SECRET_KEY}, so the builder's pod does not start; it is of another kind",
+    ANEW,
+)  # fmt: skip
+SECRET_TYPE_WRONG = Kind(
+    "registry-secret-type", WARNING,
+    f"the Secret is not of the type {SECRET_TYPE}: builders can use it, but no node can, to pull an image",
+    ANEW,
+)  # fmt: skip
+SECRET_BROKEN = Kind(
+    "registry-secret-broken", ERROR, "what the Secret holds is no docker config: JSON with a map `auths`", ANEW
+)  # fmt: skip
+SECRET_HELPER = Kind(
+    "registry-secret-helper", ERROR,
+    "the Secret holds no account, but the name of a program that has it on the machine where the file was made",
+    "docker --config ./config login {host}, on a machine where ./config/config.json has no credsStore, then make the "
+    "Secret {secret} in {namespace} of that file",
+)  # fmt: skip
+SECRET_ACCOUNT = Kind(
+    "registry-secret-account", ERROR,
+    "the account in the Secret has no user and password: `auth` is base64 of USER:PASSWORD",
+    ANEW,
+)  # fmt: skip
+SECRET_HOST = Kind(
+    "registry-secret-host", ERROR,
+    "the Secret has no account under the name by which the builder looks for it",
+    f"the key must be {{key}}; {ANEW}",
+)  # fmt: skip
+CA_MISSING = Kind("ca-missing", ERROR, "the ConfigMap with the registry's certificate is not there", CA_ANEW)
+CA_NO_KEY = Kind("ca-key-missing", ERROR, "the ConfigMap has not the key that is mounted", CA_ANEW)
+CA_BROKEN = Kind("ca-broken", ERROR, "what the ConfigMap holds is no certificate in PEM form", CA_ANEW)
+CA_EXPIRED = Kind("ca-expired", ERROR, "the time of the certificate in the ConfigMap is over", CA_ANEW)
+CA_NOT_YET = Kind(
+    "ca-not-yet-valid", ERROR,
+    "the time of the certificate in the ConfigMap has not begun, or the clock here is late",
+    f"compare the clocks: date -u; else {CA_ANEW}",
+)  # fmt: skip
+CA_SOON = Kind("ca-expires-soon", WARNING, "the certificate in the ConfigMap ends within 30 days", CA_ANEW)
+KINDS = (
+    SECRET_MISSING, SECRET_NONE, SECRET_NO_FILE, SECRET_TYPE_WRONG, SECRET_BROKEN, SECRET_HELPER, SECRET_ACCOUNT,
+    SECRET_HOST, CA_MISSING, CA_NO_KEY, CA_BROKEN, CA_EXPIRED, CA_NOT_YET, CA_SOON,
+)  # fmt: skip
+
+
+def secret(place: Place) -> Iterator[Finding]:
+    """Look at the Secret as the builder and the kubelet do; no value of it leaves this function."""
+    mounted = place.spec.registry_secret
+    if mounted is None:
+        return
+    host = registry_of(place.image) if place.image else "REGISTRY"
+    names = {"secret": mounted.name, "namespace": place.namespace, "host": host}
+    where = f"secret {place.namespace}/{mounted.name}"
+    found = place.objects.read("Secret", mounted.name, place.namespace)
+    if found is None:
+        yield (SECRET_NONE if mounted.optional else SECRET_MISSING).found(f"there is no {where}", **names)
+        return
+    data = found.get("data") or {}
+    if SECRET_KEY not in data:
+        there = ", ".join(sorted(data)) or "nothing"
+        yield SECRET_NO_FILE.found(f"{where} of type {found['type']} has {there}", **names)
+        return
+    if found["type"] != SECRET_TYPE:
+        yield SECRET_TYPE_WRONG.found(f"{where} has the type {found['type']}", **names)
+    config = _docker_config(data[SECRET_KEY])
+    if config is None:
+        yield SECRET_BROKEN.found(f"{where}, key {SECRET_KEY}", **names)
+    elif place.image:
+        yield from _account(config, where, names)
+
+
+def _docker_config(value: str) -> dict[str, Any] | None:
+    try:
+        config = json.loads(base64.b64decode(value))
+    except ValueError:
+        return None
+    entries = config.get("auths", {}) if isinstance(config, dict) else None
+    sound = isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())
+    return config if sound else None
+
+
+def _account(config: Mapping[str, Any], where: str, names: Mapping[str, str]) -> Iterator[Finding]:
+    """No account at all is no mistake: the registry may want none, or know the pod; the trial push tells."""
+    host, entries = names["host"], config.get("auths", {})
+    wanted = DOCKER_HUB_KEY if host == DOCKER_HUB else host
+    entry = next((value for key, value in entries.items() if wanted in (key, _host_of(key))), None)
+    if entry is not None and _has_account(entry):
+        return
+    if helper := config.get("credHelpers", {}).get(host) or config.get("credsStore"):
+        yield SECRET_HELPER.found(f"{where} names the program docker-credential-{helper}", **names)
+    elif entry is not None:
+        yield SECRET_ACCOUNT.found(f"{where}, {wanted}", **names)
+    elif near := [key for key in entries if _means(key) == _means(host)]:
+        yield SECRET_HOST.found(f"{where} has an account for {near[0]}, not for {wanted}", key=wanted, **names)
+
+
+def _host_of(key: str) -> str:
+    return re.sub("^https?://", "", key).partition("/")[0]
+
+
+def _means(name: str) -> str:
+    """Return what a key was probably meant for: the port, capitals and the names of Docker Hub do not count."""
+    host = _host_of(name).lower().partition(":")[0]
+    return DOCKER_HUB if host.endswith("docker.io") or host == "hub.docker.com" else host
+
+
+def _has_account(entry: Mapping[str, Any]) -> bool:
+    if entry.get("identitytoken") or entry.get("registrytoken") or (entry.get("username") and entry.get("password")):
+        return True
+    try:
+        user, colon, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, TypeError):
+        return False
+    return bool(user and colon and password)
+
+
+def registry_of(image: str) -> str:
+    """Return the registry that an image name means: Docker Hub where it names none."""
+    first, slash, _ = image.partition("/")
+    named = slash and (first == "localhost" or "." in first or ":" in first)
+    return first if named and first != "docker.io" else DOCKER_HUB
+
+
+def certificate(place: Place) -> Iterator[Finding]:
+    """Look at the certificate that the builder is to trust."""
+    mounted = place.spec.ca_bundle
+    if mounted is None:
+        return
+    names = {"config_map": mounted.name, "namespace": place.namespace, "key": mounted.key}
+    where = f"configmap {place.namespace}/{mounted.name}"
+    found = place.objects.read("ConfigMap", mounted.name, place.namespace)
+    if found is None:
+        yield CA_MISSING.found(f"there is no {where}", **names)
+        return
+    text = found.get("data", {}).get(mounted.key)
+    if text is None:
+        there = ", ".join(sorted(found.get("data", {}))) or "none"
+        yield CA_NO_KEY.found(f"{where} has no key {mounted.key}; it has: {there}", **names)
+        return
+    try:
+        certificates = x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        yield CA_BROKEN.found(f"{where}, key {mounted.key}", **names)
+        return
+    for one in certificates:
+        if kind := _in_time(one, datetime.now(UTC)):
+            times = f"is for {one.not_valid_before_utc:%Y-%m-%d %H:%M} to {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            yield kind.found(f"{where}: {one.subject.rfc4514_string()} {times}", **names)
+
+
+def _in_time(certificate: x509.Certificate, now: datetime) -> Kind | None:
+    if now < certificate.not_valid_before_utc:
+        return CA_NOT_YET
+    if now > certificate.not_valid_after_utc:
+        return CA_EXPIRED
+    return CA_SOON if now + SOON > certificate.not_valid_after_utc else None
+
+
+CHECKS: tuple[Check, ...] = (secret, certificate)

@@ -1,0 +1,51 @@
+"""What `doctor` does: runs checks one after the other, and collects what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from jenkins_kaniko import checks_cluster, checks_push, checks_registry
+from jenkins_kaniko.attempt import Door
+from jenkins_kaniko.checks_cluster import NOT_CHECKED
+from jenkins_kaniko.errors import UnansweredError, UnreachableError
+from jenkins_kaniko.findings import ERROR, SEVERITIES, Finding, HopelessError, Kind, Place
+
+KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS)
+"""Beside them a trial push finds what diagnoses.json lists, by the names there."""
+
+
+def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
+    """Return what is wrong with a place where builds run, the worst first.
+
+    The trial push comes last, and only where nothing is known to be in its way: it would find the same again.
+
+    Args:
+        door: for the trial.
+        build: try by making and pushing an image.
+    """
+    checks = [lambda check=check: check(place) for check in (*checks_cluster.CHECKS, *checks_registry.CHECKS)]
+    found = list(_found(checks))
+    image = place.image
+    if image and not has_errors(found):
+        found += _found([lambda: checks_push.pushing(place, image, door, build=build)])
+    return sorted(found, key=lambda one: SEVERITIES.index(one.severity))
+
+
+def has_errors(findings: Sequence[Finding]) -> bool:
+    """Return whether builds fail by one of them."""
+    return any(one.severity == ERROR for one in findings)
+
+
+def _found(checks: Iterable[Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
+    """Yield what checks find; one that may not look says so, and the others go on."""
+    for check in checks:
+        try:
+            yield from check()
+        except HopelessError as error:
+            yield error.finding
+            return
+        except UnansweredError as error:
+            yield checks_cluster.unanswered(error)
+            return
+        except UnreachableError as error:
+            yield NOT_CHECKED.found(str(error))

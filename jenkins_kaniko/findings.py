@@ -1,0 +1,69 @@
+"""What is wrong somewhere: what doctor's checks look at, and what they find. Pure but for the door that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.cluster_objects import Objects
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+SEVERITIES = (ERROR, WARNING, INFO)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        name: stable, for scripts; docs/doctor.md lists them.
+        severity: builds fail by an error, can fail by a warning; an info is what could not be looked at.
+        evidence: what was seen.
+        fix: what to run or to do, with the names of this place in it.
+    """
+
+    name: str
+    severity: str
+    evidence: str
+    cause: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What can be wrong; `fix` has {places} for the names that a check knows."""
+
+    name: str
+    severity: str
+    cause: str
+    fix: str
+
+    def found(self, evidence: str, **names: str) -> Finding:
+        """Return a finding of this kind."""
+        return Finding(self.name, self.severity, evidence, self.cause, self.fix.format(**names))
+
+
+class HopelessError(Exception):
+    """What was found makes it vain to look at more of the same place."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where builds run, and how.
+
+    Attributes:
+        spec: of such a build; its namespace is `namespace`.
+        image: what is pushed there; None where nobody said.
+    """
+
+    objects: Objects
+    namespace: str
+    spec: Spec
+    image: str | None
+
+
+Check = Callable[[Place], Iterator[Finding]]

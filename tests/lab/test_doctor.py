@@ -1,0 +1,375 @@
+"""`jenkins-kaniko doctor` on situations that are made for real, each found by its own name and nothing else found."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.lab.building import COMMAND, Builds
+from tests.support.faulty_registry import FaultyRegistry
+
+pytestmark = pytest.mark.lab
+
+Found = dict[str, dict[str, str]]
+Doctor = Callable[..., Found]
+LEVEL = "pod-security.kubernetes.io/enforce"
+
+
+@pytest.fixture
+def doctor(builds: Builds) -> Doctor:
+    """Run doctor as the lab's administrator, and return its errors and warnings by name."""
+
+    def run(*arguments: str, kubeconfig: Path | None = None) -> Found:
+        environment = builds.environment(KUBECONFIG=str(kubeconfig or builds.lab.kubeconfig))
+        command = [str(COMMAND), "doctor", *builder(builds), *arguments, "-o", "json"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.stdout, done.stderr
+        answer = json.loads(done.stdout)
+        found = {one["name"]: one for one in answer["findings"] if one["severity"] != "info"}
+        assert len(found) == len([one for one in answer["findings"] if one["severity"] != "info"]), answer
+        assert done.returncode == (8 if any(one["severity"] == "error" for one in found.values()) else 0), done.stderr
+        assert answer["schemaVersion"] == 1
+        return found
+
+    return run
+
+
+def builder(builds: Builds) -> list[str]:
+    image = ["--image", builds.lab.settings["LAB_KANIKO_IMAGE"]]
+    return [*image, "--builder-distribution", "chainguard", "--builder-version", "1.25.6", "--profile", "small"]
+
+
+@pytest.fixture
+def repository(builds: Builds) -> list[str]:
+    """Options that name the lab's registry."""
+    return ["-t", f"{builds.lab.settings['LAB_REGISTRY']}/doctor/app", "--ca-bundle", "lab-ca"]
+
+
+def made(builds: Builds, manifest: Mapping[str, Any]) -> None:
+    builds.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
+
+
+@contextmanager
+def level(builds: Builds, name: str) -> Iterator[None]:
+    builds.lab.kubectl("label", "namespace", builds.namespace, f"{LEVEL}={name}", "--overwrite")
+    try:
+        yield
+    finally:
+        builds.lab.kubectl("label", "namespace", builds.namespace, f"{LEVEL}=baseline", "--overwrite")
+
+
+@contextmanager
+def there(builds: Builds, manifest: dict[str, Any]) -> Iterator[None]:
+    """Make an object for as long as the block lasts."""
+    made(builds, manifest)
+    try:
+        yield
+    finally:
+        builds.kubectl("delete", manifest["kind"], manifest["metadata"]["name"])
+
+
+def secret(
+    config: bytes, kind: str = "kubernetes.io/dockerconfigjson", key: str = ".dockerconfigjson"
+) -> dict[str, Any]:
+    data = {key: base64.b64encode(config).decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": {"name": "given"}, "data": data}
+
+
+def accounts(*keys: str, auth: bytes = b"me:swordfish") -> bytes:
+    return json.dumps({"auths": {key: {"auth": base64.b64encode(auth).decode()} for key in keys}}).encode()
+
+
+def certificate(begin: timedelta, end: timedelta) -> str:
+    """Return a certificate that signs itself, valid between two distances from now."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "doctor's own")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now + begin).not_valid_after(now + end)
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def config_map(**data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "given"}, "data": data}
+
+
+# --- a healthy lab ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [[], ["--build"]], ids=["trial", "build"])
+def test_a_healthy_lab_has_nothing(doctor: Doctor, builds: Builds, repository: list[str], more: list[str]) -> None:
+    assert doctor(*repository, *more) == {}
+    assert builds.left() == []
+
+
+def test_who_may_only_build_has_nothing_either(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    assert doctor(*repository, kubeconfig=builds.kubeconfig) == {}
+
+
+def test_a_trial_pushes_nothing(doctor: Doctor, registry: Any, builds: Builds) -> None:
+    assert doctor("-t", f"{builds.lab.settings['LAB_REGISTRY']}/doctor/nothing", "--ca-bundle", "lab-ca") == {}
+    assert "doctor/nothing" not in json.loads(registry._get("", ""))
+
+
+# --- the cluster -----------------------------------------------------------------------------------------------------
+
+
+def test_no_cluster(doctor: Doctor, tmp_path: Path) -> None:
+    assert list(doctor(kubeconfig=tmp_path / "nothing")) == ["cluster-unreachable"]
+
+
+def test_a_token_that_is_over(doctor: Doctor, builds: Builds, tmp_path: Path) -> None:
+    given = json.loads(builds.kubeconfig.read_text())
+    given["users"][0]["user"]["token"] = "over"
+    (tmp_path / "config").write_text(json.dumps(given))
+    assert list(doctor(kubeconfig=tmp_path / "config")) == ["cluster-unreachable"]
+
+
+def test_no_namespace(doctor: Doctor) -> None:
+    found = doctor("-n", "doctor-nowhere")
+    assert found.keys() == {"namespace-missing"}
+    assert found["namespace-missing"]["fix"] == "kubectl create namespace doctor-nowhere"
+
+
+def test_rights_are_missing(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    builds.kubectl("create", "rolebinding", "build2", "--role=jenkins-kaniko-build", "--serviceaccount=x:y")
+    builds.kubectl("delete", "rolebinding", "build")
+    try:
+        found = doctor(*repository, kubeconfig=builds.kubeconfig)
+    finally:
+        account = f"--serviceaccount={builds.namespace}:builder"
+        builds.kubectl("create", "rolebinding", "build", "--role=jenkins-kaniko-build", account)
+    assert found.keys() == {"rights-missing"}
+    assert "create and list and delete jobs, create configmaps" in found["rights-missing"]["evidence"]
+    assert f"--user=system:serviceaccount:{builds.namespace}:builder" in found["rights-missing"]["fix"]
+
+
+def test_restricted_pod_security(doctor: Doctor, builds: Builds) -> None:
+    with level(builds, "restricted"):
+        found = doctor()
+        assert found.keys() == {"pod-security"}
+        assert "runAsNonRoot" in found["pod-security"]["evidence"]
+        builds.lab.kubectl(*found["pod-security"]["fix"].removeprefix("kubectl ").split())
+        assert doctor() == {}
+
+
+def test_restricted_pod_security_for_who_may_only_build(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    with level(builds, "restricted"):
+        assert doctor(*repository, kubeconfig=builds.kubeconfig).keys() == {"pod-security"}
+
+
+@pytest.mark.parametrize("hard", [{"pods": "0"}, {"requests.memory": "100Mi"}, {"count/jobs.batch": "0"}], ids=str)
+def test_a_full_quota(doctor: Doctor, builds: Builds, hard: dict[str, str]) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": hard}}
+    with there(builds, quota):
+        assert wait_for_quota(builds)
+        assert doctor().keys() == {"quota"}
+
+
+def wait_for_quota(builds: Builds) -> bool:
+    builds.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/full", "--timeout=30s")
+    return True
+
+
+def test_a_limit_range(doctor: Doctor, builds: Builds) -> None:
+    limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
+    manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "low"}, "spec": {"limits": limits}}
+    with there(builds, manifest):
+        assert doctor().keys() == {"limit-range"}
+
+
+def test_no_node(doctor: Doctor, repository: list[str]) -> None:
+    assert doctor(*repository, "--node-selector", "disk=none").keys() == {"no-node"}
+
+
+# --- the account -----------------------------------------------------------------------------------------------------
+
+HOST = "registry.lab.test:5000"
+
+
+def test_no_secret(doctor: Doctor, repository: list[str]) -> None:
+    assert doctor(*repository, "--registry-secret", "nowhere").keys() == {"registry-secret-missing"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (secret(b"x", "Opaque", "password"), {"registry-secret-key-missing"}),
+        (secret(b'{"auths": {', "Opaque"), {"registry-secret-broken", "registry-secret-type"}),
+        (secret(b'{"auths": [1]}'), {"registry-secret-broken"}),
+        (secret(accounts("https://registry.lab.test/v2/")), {"registry-secret-host"}),
+        (secret(accounts(HOST, auth=b"no colon")), {"registry-secret-account"}),
+        (secret(json.dumps({"auths": {HOST: {}}, "credsStore": "desktop"}).encode()), {"registry-secret-helper"}),
+        (secret(accounts(f"https://{HOST}/v2/")), {"registry-login"}),
+    ],
+    ids=["no such key", "no JSON", "no map", "host", "account", "helper", "wrong password"],
+)
+def test_a_secret_that_does_not_serve(
+    doctor: Doctor, builds: Builds, repository: list[str], given: dict[str, Any], names: set[str]
+) -> None:
+    with there(builds, given):
+        found = doctor(*repository, "--registry-secret", "given")
+    assert found.keys() == names
+    assert "swordfish" not in json.dumps(found)
+
+
+def test_a_secret_of_another_type(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    config = json.loads(builds.kubectl("get", "secret", "docker-config", "-o", "json"))["data"][".dockerconfigjson"]
+    with there(builds, secret(base64.b64decode(config), "Opaque")):
+        assert doctor(*repository, "--registry-secret", "given").keys() == {"registry-secret-type"}
+
+
+def test_the_key_of_docker_hub(doctor: Doctor, builds: Builds) -> None:
+    with there(builds, secret(accounts("docker.io"))):
+        found = doctor("-t", "team/app", "--registry-secret", "given")
+    assert found.keys() == {"registry-secret-host"}
+    assert "the key must be https://index.docker.io/v1/" in found["registry-secret-host"]["fix"]
+
+
+# --- the certificate -------------------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+
+
+def test_no_certificate(doctor: Doctor, repository: list[str]) -> None:
+    assert doctor(*repository[:2], "--ca-bundle", "nowhere").keys() == {"ca-missing"}
+
+
+def test_no_certificate_for_a_private_registry(doctor: Doctor, repository: list[str]) -> None:
+    assert doctor(*repository[:2]).keys() == {"unknown-authority"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (config_map(other="x"), {"ca-key-missing"}),
+        (config_map(**{"ca.crt": "x"}), {"ca-broken"}),
+        (config_map(**{"ca.crt": certificate(-2 * DAY, -DAY)}), {"ca-expired"}),
+        (config_map(**{"ca.crt": certificate(DAY, 2 * DAY)}), {"ca-not-yet-valid"}),
+        (config_map(**{"ca.crt": certificate(-DAY, DAY)}), {"ca-expires-soon", "unknown-authority"}),
+        (config_map(**{"ca.crt": certificate(-DAY, 365 * DAY)}), {"unknown-authority"}),
+    ],
+    ids=["no such key", "no certificate", "over", "not begun", "soon over", "another one"],
+)
+def test_a_certificate_that_does_not_serve(
+    doctor: Doctor, builds: Builds, repository: list[str], given: dict[str, Any], names: set[str]
+) -> None:
+    with there(builds, given):
+        assert doctor(*repository[:2], "--ca-bundle", "given").keys() == names
+
+
+# --- the registry, as a pod sees it ----------------------------------------------------------------------------------
+
+
+def test_an_unknown_registry(doctor: Doctor) -> None:
+    found = doctor("-t", "registry.nowhere.svc:5000/app")
+    assert found.keys() == {"unknown-host"}
+    assert "registry.nowhere.svc" in found["unknown-host"]["cause"]
+
+
+def test_a_registry_that_is_down(doctor: Doctor) -> None:
+    assert doctor("-t", "down.lab.test:5999/app").keys() == {"connection-refused"}
+
+
+def test_a_registry_without_tls(doctor: Doctor, builds: Builds) -> None:
+    image = f"{builds.lab.settings['LAB_PLAIN_REGISTRY']}/app"
+    found = doctor("-t", image)
+    assert found.keys() == {"plain-http"}
+    assert doctor("-t", image, found["plain-http"]["fix"].rpartition(" ")[2]) == {}
+
+
+def test_a_registry_that_fails(doctor: Doctor, builds: Builds) -> None:
+    with FaultyRegistry(builds.lab.settings["LAB_REGISTRY_ADDRESS"].partition(":")[0]) as registry:
+        assert doctor("-t", f"{registry.address}/unavailable/app").keys() == {"registry-failure"}
+
+
+@pytest.mark.parametrize(
+    ("storage", "more", "name"),
+    [
+        ({"inmemory": {}, "maintenance": {"readonly": {"enabled": True}}}, [], "registry-read-only"),
+        ({"filesystem": {"rootdirectory": "/full"}}, ["--build"], "registry-failure"),
+    ],
+    ids=["read-only", "full"],
+)
+def test_a_registry_that_takes_nothing(
+    doctor: Doctor, builds: Builds, storage: dict[str, Any], more: list[str], name: str
+) -> None:
+    with registry_pod(builds, storage) as address:
+        assert doctor("-t", f"{address}/app", *more).keys() == {name}
+
+
+@contextmanager
+def registry_pod(builds: Builds, storage: Mapping[str, Any]) -> Iterator[str]:
+    """Run a registry, with a disk at /full that has room for nothing; yield its address."""
+    full = {"name": "full", "mountPath": "/full"}
+    config = {"name": "config", "mountPath": "/etc/docker/registry"}
+    fill = ["/bin/sh", "-c", "dd if=/dev/zero of=/full/zeros; true"]
+    image = {"image": builds.lab.settings["LAB_REGISTRY_IMAGE"]}
+    spec = {
+        "initContainers": [{**image, "name": "fill", "command": fill, "volumeMounts": [full]}],
+        "containers": [{**image, "name": "registry", "volumeMounts": [full, config]}],
+        "volumes": [
+            {"name": "full", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+            {"name": "config", "configMap": {"name": "given"}},
+        ],
+        "terminationGracePeriodSeconds": 0,
+    }
+    settings = {"version": "0.1", "storage": storage, "http": {"addr": ":5000"}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "registry"}, "spec": spec}
+    with there(builds, config_map(**{"config.yml": json.dumps(settings)})), there(builds, pod):
+        builds.kubectl("wait", "--for=condition=Ready", "pod/registry", "--timeout=60s")
+        yield builds.kubectl("get", "pod", "registry", "-o", "jsonpath={.status.podIP}") + ":5000"
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "host", "name"),
+    [
+        (-2 * DAY, -DAY, "old.lab.test", "certificate-over"),
+        (DAY, 2 * DAY, "early.lab.test", "certificate-early"),
+        (-DAY, DAY, "other.lab.test", "certificate"),
+    ],
+    ids=["over", "a clock is wrong", "for another name"],
+)
+def test_a_certificate_that_the_builder_refuses(
+    doctor: Doctor, builds: Builds, begin: timedelta, end: timedelta, host: str, name: str
+) -> None:
+    authority, now = trustme.CA(), datetime.now(UTC)
+    named = "another.lab.test" if name == "certificate" else host
+    leaf = authority.issue_cert(named, not_before=now + begin, not_after=now + end)
+    trusted = config_map(**{"ca.crt": authority.cert_pem.bytes().decode()})
+    with listening(builds, leaf) as port, there(builds, trusted):
+        assert doctor("-t", f"{host}:{port}/app", "--ca-bundle", "given").keys() == {name}
+
+
+@contextmanager
+def listening(builds: Builds, leaf: trustme.LeafCert) -> Iterator[int]:
+    """Speak TLS with a certificate, where all names below lab.test lead; yield the port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    host = builds.lab.settings["LAB_REGISTRY_ADDRESS"].partition(":")[0]
+    with ThreadingHTTPServer((host, 0), BaseHTTPRequestHandler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+
+
+def test_a_builder_image_that_no_node_can_pull(doctor: Doctor, repository: list[str]) -> None:
+    assert doctor(*repository, "--image", "lab.test/nothing:1").keys() == {"pull-unknown-host"}
