@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from jenkins_kaniko import buildjob, resources
-from jenkins_kaniko.contexts import Facts
+from jenkins_kaniko import resources
 from jenkins_kaniko.errors import DeniedError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, HopelessError, Kind, Place
 from jenkins_kaniko.templates import parsed
@@ -104,7 +103,9 @@ def namespace(place: Place) -> Iterator[Finding]:
 
 
 def rights(place: Place) -> Iterator[Finding]:
-    """Ask for each right of the role that the docs tell to give."""
+    """Ask for each right of the role that the docs tell to give; what a template describes Jenkins makes."""
+    if place.template:
+        return
     lacking = []
     for rule in parsed(resources.text("rbac/build.yaml"))["rules"]:
         (group,) = rule["apiGroups"]
@@ -121,13 +122,14 @@ def rights(place: Place) -> Iterator[Finding]:
 
 
 def admitted(place: Place) -> Iterator[Finding]:
-    """Let the cluster judge all that a build makes, by a dry run."""
-    job = buildjob.job(place.spec, Facts("directory"), streamed=True)
-    pod = {"apiVersion": "v1", "kind": "Pod", **job["spec"]["template"]}
-    pod["metadata"] = {**pod["metadata"], "name": place.spec.name}
-    for manifest in (buildjob.config_map(place.spec, 1, None, b""), job, pod):
-        manifest["metadata"]["namespace"] = place.namespace
-        if not place.objects.may("create", f"{manifest['kind'].lower()}s", place.namespace, group=_group(manifest)):
+    """Let the cluster judge what is made for a build, by a dry run."""
+    for given in place.manifests:
+        manifest = {**given, "metadata": {**given["metadata"], "namespace": place.namespace}}
+        group, slash, _ = manifest["apiVersion"].partition("/")
+        resource = f"{manifest['kind'].lower()}s"
+        if not place.objects.may("create", resource, place.namespace, group=group if slash else ""):
+            if resource == "pods":  # other rights are for `rights`
+                yield NOT_CHECKED.found(f"whether {place.namespace} admits the pod: this account may not make pods")
             continue
         try:
             place.objects.create(manifest, dry_run=True)
@@ -152,11 +154,6 @@ CHECKS: tuple[Check, ...] = (reachable, namespace, rights, admitted, nodes)
 def unanswered(error: UnreachableError) -> Finding:
     """Return the finding that a cluster does not answer."""
     return UNREACHABLE.found(str(error))
-
-
-def _group(manifest: dict[str, Any]) -> str:
-    group, slash, _ = manifest["apiVersion"].partition("/")
-    return group if slash else ""
 
 
 def _takes_builds(node: dict[str, Any], place: Place) -> bool:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import pod_options
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_shared import config_option, load, output_option, print_json, quiet_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jenkins_kaniko.findings import Finding
+    from jenkins_kaniko.model import Fleet
 
 TRIAL: dict[str, Any] = {
     "secrets": (), "dockerfile": None, "target": None, "engine": None, "build_args": (), "labels": (),
@@ -27,48 +30,63 @@ NO_IMAGE = "image"
 
 
 @click.command()
+@config_option
 @click.option("-t", "--tag", "repository", metavar="IMAGE", help="Try whether builds can push to this repository.")
 @click.option("--build", is_flag=True, help="With -t: build and push an image; its tag is jenkins-kaniko-doctor.")
 @click.option("--extra-arg", "extra_args", multiple=True, metavar="FLAG", help="A further flag of the builder.")
 @pod_options
 @output_option
-def doctor(repository: str | None, build: bool, output: str, **given: Any) -> None:
+def doctor(config: Path, repository: str | None, build: bool, output: str, **given: Any) -> None:
     """Look for what keeps builds from working, and say what mends it.
 
-    Give it the options of `jenkins-kaniko build`. Nothing is left in the cluster; without --build nothing is pushed.
-    Exit code 8: there is an error; 0: there is none.
+    With a configuration: its controllers, and its templates in the cluster of the current context. With --namespace, or
+    without a configuration: what `jenkins-kaniko build` would do, whose options it takes. Nothing is left in the
+    cluster; without --build nothing is pushed. Exit code 8: there is an error; 0: there is none.
 
     \b
     Examples:
-      jenkins-kaniko doctor -n builds
+      jenkins-kaniko doctor
       jenkins-kaniko doctor -n builds -t registry.example.com/team/app --ca-bundle registry-ca
       jenkins-kaniko doctor -n builds -t registry.example.com/team/app --build -o json
     """
-    from jenkins_kaniko.doctor import has_errors
+    from jenkins_kaniko.doctor import has_errors, ordered
 
     if build and not repository:
         raise errors.WrongInputError("--build: where to? give the repository with -t")
-    found = _examined(repository, build, given)
+    typed = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
+    fleet = load(config, output, "doctor") if typed or config.is_file() else None
+    found = ordered(
+        [*_in_cluster(None if given["namespace"] else fleet, repository, build, given), *_in_jenkins(fleet)]
+    )
     _tell(found, output)
     if has_errors(found):
         sys.exit(errors.ILL)
 
 
-def _examined(repository: str | None, build: bool, given: dict[str, Any]) -> list[Finding]:
+def _in_cluster(fleet: Fleet | None, repository: str | None, build: bool, given: dict[str, Any]) -> list[Finding]:
+    from jenkins_kaniko import places
     from jenkins_kaniko.buildspec import spec_of
     from jenkins_kaniko.checks_cluster import unanswered
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.cluster_pods import Pods
     from jenkins_kaniko.doctor import examine
-    from jenkins_kaniko.findings import Place
 
     spec = spec_of({**TRIAL, **given, "tags": (repository or NO_IMAGE,)}, os.environ)
     try:
         objects = Objects()
-        pods = Pods(given["namespace"])
+        if fleet:
+            there = places.of_templates(objects, fleet, spec, repository)
+        else:
+            there = [places.of_build(objects, given["namespace"] or objects.namespace, spec, repository)]
+        return [one for place in there for one in examine(place, Pods(place.namespace), build=build)]
     except errors.UnreachableError as error:
         return [unanswered(error)]
-    return examine(Place(objects, pods.namespace, spec, repository), pods, build=build)
+
+
+def _in_jenkins(fleet: Fleet | None) -> list[Finding]:
+    from jenkins_kaniko.checks_jenkins import examine
+
+    return examine(fleet, quiet_work(fleet)) if fleet else []
 
 
 def _tell(found: Sequence[Finding], output: str) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from jenkins_kaniko import checks_cluster, checks_push, checks_registry
+from jenkins_kaniko import checks_cluster, checks_jenkins, checks_push, checks_registry
 from jenkins_kaniko.attempt import Door
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
 from jenkins_kaniko.errors import UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, SEVERITIES, Finding, HopelessError, Kind, Place
 
-KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS)
+KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS, *checks_jenkins.KINDS)
 """Beside them a trial push finds what diagnoses.json lists, by the names there."""
 
 
 def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
-    """Return what is wrong with a place where builds run, the worst first.
+    """Return what is wrong with a place where builds run.
 
     The trial push comes last, and only where nothing is known to be in its way: it would find the same again.
 
@@ -28,7 +28,12 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
     image = place.image
     if image and not has_errors(found):
         found += _found([lambda: checks_push.pushing(place, image, door, build=build)])
-    return sorted(found, key=lambda one: SEVERITIES.index(one.severity))
+    return found
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings once each, the worst first."""
+    return sorted(dict.fromkeys(findings), key=lambda one: SEVERITIES.index(one.severity))
 
 
 def has_errors(findings: Sequence[Finding]) -> bool:

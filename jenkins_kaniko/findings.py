@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.cluster_objects import Objects
@@ -58,12 +59,16 @@ class Place:
     Attributes:
         spec: of such a build; its namespace is `namespace`.
         image: what is pushed there; None where nobody said.
+        manifests: what the cluster must admit there.
+        template: the agent pod template that is meant; None for builds by this command.
     """
 
     objects: Objects
     namespace: str
     spec: Spec
     image: str | None
+    manifests: Sequence[Mapping[str, Any]]
+    template: str | None = None
 
 
 Check = Callable[[Place], Iterator[Finding]]

@@ -127,6 +127,29 @@ class Controller:
             return "", ""
         return plugins.get("kubernetes", ""), answer.headers.get("X-Jenkins", "")
 
+    def plugins(self) -> dict[str, str]:
+        """Return the active plugins with their versions.
+
+        Raises:
+            UnreachableError: it says why.
+        """
+        answer = self._ask("GET", "pluginManager/api/json?depth=1&tree=plugins[shortName,version,active]")
+        return {one["shortName"]: one["version"] for one in answer.json()["plugins"] if one["active"]}
+
+    def agent_port(self) -> int | None:
+        """Return the TCP port for inbound agents; None where it is off (core: TcpSlaveAgentListener).
+
+        Raises:
+            UnreachableError: it says why.
+        """
+        address, session = f"{self._client.server}tcpSlaveAgentListener/", self._client._session
+        try:
+            answer = session.get(address, timeout=self._client.timeout)
+        except requests.RequestException as error:
+            raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}") from None
+        port = answer.headers.get("X-Jenkins-JNLP-Port")
+        return int(port) if port else None
+
     def reload(self, token: str) -> None:
         """Make configuration-as-code load its sources again; the token alone is enough.
 

@@ -82,7 +82,7 @@ def template_defaults(version: str) -> dict[str, Any]:
     Args:
         version: as Jenkins tells it, such as 4238.v41b_3ef14a_5d8 or 1.29.0; empty stands for a present one.
     """
-    parts = _parts(version)
+    parts = numbers(version)
     defaults: dict[str, Any] = {
         **dict.fromkeys(UNSET),
         **{name: [] for name in LISTS},
@@ -114,12 +114,12 @@ def cloud_defaults(version: str) -> dict[str, Any]:
         "podRetention": "pod.retention.Never",
         "podLabels": [{"class": "PodLabel", "key": "jenkins", "value": "slave"}],
     }
-    return _had_by(_parts(version), defaults)
+    return _had_by(numbers(version), defaults)
 
 
 def kinds(version: str) -> dict[str, dict[str, str | None] | None]:
     """Return the classes of objects in those properties, each with its values and defaults; None for one it lacks."""
-    parts = _parts(version)
+    parts = numbers(version)
     return {
         name: _had_by(parts, empty_object(name), f"{name}.") if parts >= SINCE.get(name, ()) else None
         for name in CLASSES
@@ -132,7 +132,8 @@ def empty_object(kind: str) -> dict[str, str | None]:
     return {name: value or None for name, _, value in pairs}
 
 
-def _parts(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """Return what versions are compared by; an unknown one counts as the newest."""
     return tuple(int(part) for part in re.findall(r"\d+", version.partition(".v")[0])) or (99999,)
 
 

@@ -234,7 +234,7 @@ def _everywhere(
 
     def attempted(name: str) -> ControllerResult:
         try:
-            return one(name, _door(fleet, name, work), [template for template, item in wanted if item.is_for(name)])
+            return one(name, door(fleet, name, work), [template for template, item in wanted if item.is_for(name)])
         except JenkinsKanikoError as error:
             return ControllerResult(name, error=error)
 
@@ -246,7 +246,8 @@ def _everywhere(
         pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C must not wait for a controller's answer
 
 
-def _door(fleet: Fleet, name: str, work: Work) -> Door:
+def door(fleet: Fleet, name: str, work: Work) -> Door:
+    """Return the way to a controller. Raises WrongInputError where its token is missing."""
     controller = fleet.controllers[name]
     token = secret_value(controller.token, f"controllers.{name}.token", fleet.folder, work.read_secret)
     return work.connect(name, controller, token)

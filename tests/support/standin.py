@@ -43,7 +43,8 @@ class StandIn:
 
     Args:
         plugin: the version of the kubernetes plugin, 4238 or 1.29, and with it those of all others.
-        plugins: versions that differ from the recorded ones.
+        plugins: versions that differ from the recorded ones; None for a plugin that is not installed.
+        agent_port: TCP port for inbound agents, which nobody listens at; None where it is off.
         casc: sources of configuration-as-code, files or folders.
     """
 
@@ -53,10 +54,11 @@ class StandIn:
         *,
         plugin: str = "4238",
         core: str | None = None,
-        plugins: Mapping[str, str] | None = None,
+        plugins: Mapping[str, str | None] | None = None,
         clouds: Sequence[str] = ("kubernetes",),
         casc: Sequence[Path] = (),
         reload_token: str | None = None,
+        agent_port: int | None = None,
         starting_seconds: int = 0,
     ) -> None:
         self.home = home
@@ -72,6 +74,7 @@ class StandIn:
             "clouds": list(clouds),
             "casc": [str(source) for source in casc],
             "reloadToken": reload_token,
+            "agentPort": agent_port,
             "startingSeconds": starting_seconds,
         }
 

@@ -15,6 +15,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
     private final List<User> users
     private final long readyAt
     private final String reloadToken
+    private final Integer agentPort
     // Both die with the process.
     private final Set<String> sessions = ConcurrentHashMap.newKeySet()
     private final String salt = UUID.randomUUID()
@@ -26,6 +27,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
         Map settings = (Map) new JsonSlurper().parse(new File(home, 'standin.json'))
         new File(home, 'session').text = Jenkins.SESSION_HASH
         Version.PLUGINS.putAll((Map<String, String>) settings.plugins)
+        Version.PLUGINS.values().removeAll([null])
         Jenkins jenkins = Jenkins.load(home, (String) settings.core ?: Version.CORE)
         if (!jenkins.clouds) {
             jenkins.clouds.addAll(((List<String>) settings.clouds).collect { new KubernetesCloud(it) })
@@ -44,6 +46,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
         users = ((List<Map>) settings.users).collect { it as User }
         readyAt = System.currentTimeMillis() + 1000 * (int) settings.startingSeconds
         reloadToken = settings.reloadToken
+        agentPort = (Integer) settings.agentPort
         casc.sources = (List<String>) settings.casc
         casc.configure()
     }
@@ -60,6 +63,9 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
     }
 
     private Answer answer(Request request) {
+        if (request.path == '/tcpSlaveAgentListener/' && agentPort) {
+            return new Answer(200, 'text/plain;charset=utf-8', '', ['X-Jenkins-JNLP-Port': agentPort.toString()])
+        }
         if (request.path == '/reload-configuration-as-code/') {
             return tokenReload(request)
         }
