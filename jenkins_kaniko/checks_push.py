@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from jenkins_kaniko import transport
+from jenkins_kaniko import checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.checks_registry import ANEW, CA_ANEW, registry_of
 from jenkins_kaniko.contexts_stream import FILE, Context, Entry, Facts
 from jenkins_kaniko.engines import split_tag
-from jenkins_kaniko.explain import diagnosis
-from jenkins_kaniko.findings import ERROR, Finding, Place
+from jenkins_kaniko.errors import UnreachableError
+from jenkins_kaniko.explain import Seen, diagnosis
+from jenkins_kaniko.findings import ERROR, Finding, Kind, Place
 
 TAG = "jenkins-kaniko-doctor"
 ENDS_HERE = "jenkins-kaniko-doctor-ends-here"
@@ -27,26 +28,52 @@ FIXES = {
     "plain-http": "give the registry a certificate, or build with --extra-arg=--insecure-registry={host}",
 }
 """Commands for `build`, where diagnoses.json says what to do in Jenkins."""
+NETWORK_POLICY = Kind(
+    "network-policy", ERROR,
+    "the builder's pod does not reach the registry, and network policies say what pods of the namespace may reach",
+    "kubectl describe networkpolicy -n {namespace}; allow pods with the label app.kubernetes.io/managed-by: "
+    "jenkins-kaniko the way to the registry and to the cluster's DNS",
+)  # fmt: skip
+NETWORK = {"unknown-host", "dns-failure", "connection-refused", "network-timeout", "no-route"}
+KINDS = (NETWORK_POLICY,)
 
 
 def pushing(place: Place, image: str, door: Door, *, build: bool) -> Iterator[Finding]:
     """Yield why nothing can be pushed to a repository from a pod there.
 
     Args:
-        build: make and push an image, with a tag of doctor's own.
+        build: make and push an image, with a tag of doctor's own, and let a node pull it.
     """
     target = f"{split_tag(image)[0]}:{TAG}"
     spec = replace(place.spec, options={**place.spec.options, "image": target})
     context = _context(BUILD if build else TRIAL)
     quiet = Listener(note=_nobody, detail=_nobody, line=_nobody)
     try:
-        Attempt(spec, 1, context, transport.packed(context.tar()), door, quiet).digest()
+        digest = Attempt(spec, 1, context, transport.packed(context.tar()), door, quiet).digest()
     except FailedError as failure:
-        found = diagnosis(failure.seen)
-        if ENDS_HERE not in (found.said or ""):
-            evidence = failure.seen.exception or found.said or "the builder said nothing"
-            fix = FIXES[found.name].format(**_names(place, image)) if found.name in FIXES else found.fix
-            yield Finding(found.name, ERROR, f"{target}: {evidence}", found.cause, fix)
+        if ENDS_HERE not in failure.seen.log:
+            yield _failure(place, target, failure.seen)
+    else:
+        yield from checks_node.pulling(place, f"{split_tag(image)[0]}@{digest}", door)
+
+
+def _failure(place: Place, image: str, seen: Seen) -> Finding:
+    found = diagnosis(seen)
+    evidence = f"{image}: {seen.exception or found.said or 'the builder said nothing'}"
+    if found.name in NETWORK and (policies := _egress_policies(place)):
+        evidence += f"; {place.namespace} has the network policies {', '.join(policies)}"
+        return NETWORK_POLICY.found(evidence, namespace=place.namespace)
+    fix = FIXES[found.name].format(**_names(place, image)) if found.name in FIXES else found.fix
+    return Finding(found.name, ERROR, evidence, found.cause, fix)
+
+
+def _egress_policies(place: Place) -> list[str]:
+    """Return the network policies that say what pods may reach; none where we may not know."""
+    try:
+        found = place.objects.listed("NetworkPolicy", place.namespace)
+    except UnreachableError:
+        return []
+    return [one["metadata"]["name"] for one in found if "Egress" in one["spec"].get("policyTypes", [])]
 
 
 def _names(place: Place, image: str) -> dict[str, str]:

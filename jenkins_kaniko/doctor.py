@@ -10,7 +10,7 @@ from jenkins_kaniko.checks_cluster import NOT_CHECKED
 from jenkins_kaniko.errors import UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, SEVERITIES, Finding, HopelessError, Kind, Place
 
-KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS, *checks_jenkins.KINDS)
+KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS, *checks_push.KINDS, *checks_jenkins.KINDS)
 """Beside them a trial push finds what diagnoses.json lists, by the names there."""
 
 

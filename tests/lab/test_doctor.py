@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 import trustme
@@ -23,6 +24,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.lab.building import COMMAND, Builds
 from tests.support.faulty_registry import FaultyRegistry
+from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
 
@@ -111,19 +113,20 @@ def config_map(**data: str) -> dict[str, Any]:
 # --- a healthy lab ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", [[], ["--build"]], ids=["trial", "build"])
-def test_a_healthy_lab_has_nothing(doctor: Doctor, builds: Builds, repository: list[str], more: list[str]) -> None:
-    assert doctor(*repository, *more) == {}
+def test_a_healthy_lab_has_nothing_and_a_trial_pushes_nothing(
+    doctor: Doctor, builds: Builds, repository: list[str], registry: Registry
+) -> None:
+    image = f"{builds.lab.settings['LAB_REGISTRY']}/doctor/{builds.namespace}"
+    assert doctor("-t", image, *repository[2:]) == {}
+    with pytest.raises(HTTPError, match="404"):
+        registry.manifest(f"doctor/{builds.namespace}", "jenkins-kaniko-doctor")
+    assert doctor("-t", image, *repository[2:], "--build") == {}
+    assert registry.files(f"doctor/{builds.namespace}", "jenkins-kaniko-doctor").keys() == {"/Dockerfile"}
     assert builds.left() == []
 
 
 def test_who_may_only_build_has_nothing_either(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
     assert doctor(*repository, kubeconfig=builds.kubeconfig) == {}
-
-
-def test_a_trial_pushes_nothing(doctor: Doctor, registry: Any, builds: Builds) -> None:
-    assert doctor("-t", f"{builds.lab.settings['LAB_REGISTRY']}/doctor/nothing", "--ca-bundle", "lab-ca") == {}
-    assert "doctor/nothing" not in json.loads(registry._get("", ""))
 
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
@@ -147,7 +150,6 @@ def test_no_namespace(doctor: Doctor) -> None:
 
 
 def test_rights_are_missing(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
-    builds.kubectl("create", "rolebinding", "build2", "--role=jenkins-kaniko-build", "--serviceaccount=x:y")
     builds.kubectl("delete", "rolebinding", "build")
     try:
         found = doctor(*repository, kubeconfig=builds.kubeconfig)
@@ -177,13 +179,8 @@ def test_restricted_pod_security_for_who_may_only_build(doctor: Doctor, builds: 
 def test_a_full_quota(doctor: Doctor, builds: Builds, hard: dict[str, str]) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": hard}}
     with there(builds, quota):
-        assert wait_for_quota(builds)
+        builds.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/full", "--timeout=30s")
         assert doctor().keys() == {"quota"}
-
-
-def wait_for_quota(builds: Builds) -> bool:
-    builds.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/full", "--timeout=30s")
-    return True
 
 
 def test_a_limit_range(doctor: Doctor, builds: Builds) -> None:
@@ -330,7 +327,12 @@ def registry_pod(builds: Builds, storage: Mapping[str, Any]) -> Iterator[str]:
         "terminationGracePeriodSeconds": 0,
     }
     settings = {"version": "0.1", "storage": storage, "http": {"addr": ":5000"}}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "registry"}, "spec": spec}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "registry", "labels": {"app": "registry"}},
+        "spec": spec,
+    }
     with there(builds, config_map(**{"config.yml": json.dumps(settings)})), there(builds, pod):
         builds.kubectl("wait", "--for=condition=Ready", "pod/registry", "--timeout=60s")
         yield builds.kubectl("get", "pod", "registry", "-o", "jsonpath={.status.podIP}") + ":5000"
@@ -373,3 +375,24 @@ def listening(builds: Builds, leaf: trustme.LeafCert) -> Iterator[int]:
 
 def test_a_builder_image_that_no_node_can_pull(doctor: Doctor, repository: list[str]) -> None:
     assert doctor(*repository, "--image", "lab.test/nothing:1").keys() == {"pull-unknown-host"}
+
+
+def test_a_node_that_does_not_know_a_registry_of_the_cluster(doctor: Doctor, builds: Builds) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "registry"}}
+    service["spec"] = {"selector": {"app": "registry"}, "ports": [{"port": 5000}]}
+    host = f"registry.{builds.namespace}:5000"
+    with registry_pod(builds, {"inmemory": {}}), there(builds, service):
+        found = doctor("-t", f"{host}/app", f"--extra-arg=--insecure-registry={host}", "--build")
+    assert found.keys() == {"pull-unknown-host"}
+    assert "registry trust" in found["pull-unknown-host"]["fix"]
+    assert builds.left() == []
+
+
+def test_a_network_policy(doctor: Doctor, builds: Builds) -> None:
+    """The lab's network does not enforce policies: an address where nobody is stands for a packet that is dropped."""
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "closed"}}
+    policy["spec"] = {"podSelector": {}, "policyTypes": ["Egress"]}
+    with there(builds, policy):
+        found = doctor("-t", "10.217.0.250:5000/app")
+    assert found.keys() == {"network-policy"}
+    assert "network policies closed" in found["network-policy"]["evidence"]
