@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from jenkins_kaniko import resources
+from jenkins_kaniko.buildjob import MANAGED
 from jenkins_kaniko.errors import DeniedError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, HopelessError, Kind, Place
 from jenkins_kaniko.templates import parsed
@@ -93,13 +95,20 @@ def reachable(place: Place) -> Iterator[Finding]:
 def namespace(place: Place) -> Iterator[Finding]:
     found = place.objects.read("Namespace", place.namespace)
     if found is None:
-        raise HopelessError(NO_NAMESPACE.found(f"there is no namespace {place.namespace}", namespace=place.namespace))
+        missing = NO_NAMESPACE.found(f"there is no namespace {place.namespace}", namespace=place.namespace)
+        raise HopelessError(replace(missing, mends=_namespace(place.namespace)))
     if found["status"]["phase"] == "Terminating":
         deleted = found["metadata"]["deletionTimestamp"]
         raise HopelessError(
             TERMINATING.found(f"namespace {place.namespace} is deleted since {deleted}", namespace=place.namespace)
         )
     yield from ()
+
+
+def _namespace(name: str) -> dict[str, Any]:
+    """Return a namespace that admits builders, whatever the cluster's default is."""
+    labels = {**MANAGED, "pod-security.kubernetes.io/enforce": "baseline"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
 def rights(place: Place) -> Iterator[Finding]:

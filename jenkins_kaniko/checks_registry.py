@@ -6,7 +6,6 @@ How Kaniko looks for an account: go-containerregistry's keychain, authn/keychain
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -148,7 +147,7 @@ def _has_account(entry: Mapping[str, Any]) -> bool:
         return True
     try:
         user, colon, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError, TypeError):
+    except (ValueError, TypeError):
         return False
     return bool(user and colon and password)
 

@@ -33,10 +33,11 @@ NO_IMAGE = "image"
 @config_option
 @click.option("-t", "--tag", "repository", metavar="IMAGE", help="Try whether builds can push to this repository.")
 @click.option("--build", is_flag=True, help="With -t: build and push an image; its tag is jenkins-kaniko-doctor.")
+@click.option("--fix", is_flag=True, help="Show what can be mended without harm (a missing namespace), and mend it.")
 @click.option("--extra-arg", "extra_args", multiple=True, metavar="FLAG", help="A further flag of the builder.")
 @pod_options
 @output_option
-def doctor(config: Path, repository: str | None, build: bool, output: str, **given: Any) -> None:
+def doctor(config: Path, repository: str | None, build: bool, fix: bool, output: str, **given: Any) -> None:
     """Look for what keeps builds from working, and say what mends it.
 
     With a configuration: its controllers, and its templates in the cluster of the current context. With --namespace, or
@@ -51,13 +52,15 @@ def doctor(config: Path, repository: str | None, build: bool, output: str, **giv
     """
     from jenkins_kaniko.doctor import has_errors, ordered
 
-    if build and not repository:
-        raise errors.WrongInputError("--build: where to? give the repository with -t")
     typed = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
     fleet = load(config, output, "doctor") if typed or config.is_file() else None
-    found = ordered(
-        [*_in_cluster(None if given["namespace"] else fleet, repository, build, given), *_in_jenkins(fleet)]
-    )
+    templates = None if given["namespace"] else fleet
+    if build and not repository and not templates:
+        raise errors.WrongInputError("--build: where to? give the repository with -t")
+    found = _in_cluster(templates, repository, build, given)
+    if fix and _mended(found):
+        found = _in_cluster(templates, repository, build, given)
+    found = ordered([*found, *_in_jenkins(fleet)])
     _tell(found, output)
     if has_errors(found):
         sys.exit(errors.ILL)
@@ -81,6 +84,20 @@ def _in_cluster(fleet: Fleet | None, repository: str | None, build: bool, given:
         return [one for place in there for one in examine(place, Pods(place.namespace), build=build)]
     except errors.UnreachableError as error:
         return [unanswered(error)]
+
+
+def _mended(found: Sequence[Finding]) -> bool:
+    """Make what mends findings; return whether there was any."""
+    from jenkins_kaniko import doctorreport
+    from jenkins_kaniko.cluster_objects import Objects
+
+    manifests = [one.mends for one in found if one.mends]
+    if manifests:
+        click.echo(doctorreport.text(found), err=True)
+    for manifest in manifests:
+        outcome = Objects().apply(manifest)
+        click.echo(f"{manifest['kind'].lower()} {manifest['metadata']['name']}: {outcome}", err=True)
+    return bool(manifests)
 
 
 def _in_jenkins(fleet: Fleet | None) -> list[Finding]:

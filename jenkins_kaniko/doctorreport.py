@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from jenkins_kaniko.findings import ERROR, INFO, SEVERITIES, WARNING, Finding
@@ -17,7 +17,12 @@ STYLES = {ERROR: "bold red", WARNING: "bold yellow", INFO: "bold", "": ""}
 
 def data(findings: Sequence[Finding]) -> dict[str, Any]:
     """Return the findings with the keys of docs/doctor.md."""
-    return {"findings": [asdict(one) for one in findings]}
+    return {"findings": [_data(one) for one in findings]}
+
+
+def _data(finding: Finding) -> dict[str, Any]:
+    """Return a finding with whether `--fix` mends it, not with how."""
+    return {**asdict(replace(finding, mends=None)), "mends": finding.mends is not None}
 
 
 def text(findings: Sequence[Finding]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jenkins_kaniko.buildjob import Spec
@@ -22,6 +22,7 @@ class Finding:
         severity: builds fail by an error, can fail by a warning; an info is what could not be looked at.
         evidence: what was seen.
         fix: what to run or to do, with the names of this place in it.
+        mends: the object that `--fix` makes, where making it harms nobody.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Finding:
     evidence: str
     cause: str
     fix: str
+    mends: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

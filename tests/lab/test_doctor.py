@@ -28,7 +28,7 @@ from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
 
-Found = dict[str, dict[str, str]]
+Found = dict[str, dict[str, Any]]
 Doctor = Callable[..., Found]
 LEVEL = "pod-security.kubernetes.io/enforce"
 
@@ -146,7 +146,30 @@ def test_a_token_that_is_over(doctor: Doctor, builds: Builds, tmp_path: Path) ->
 def test_no_namespace(doctor: Doctor) -> None:
     found = doctor("-n", "doctor-nowhere")
     assert found.keys() == {"namespace-missing"}
+    assert found["namespace-missing"]["mends"] is True
     assert found["namespace-missing"]["fix"] == "kubectl create namespace doctor-nowhere"
+
+
+def test_a_namespace_that_doctor_makes(doctor: Doctor, builds: Builds) -> None:
+    name = f"{builds.namespace}-more"
+    try:
+        assert doctor("-n", name, "--fix") == {}
+        made = json.loads(builds.lab.kubectl("get", "namespace", name, "-o", "json"))
+        assert made["metadata"]["labels"][LEVEL] == "baseline"
+    finally:
+        builds.lab.kubectl("delete", "namespace", name, "--wait=false", check=False)
+
+
+def test_a_namespace_that_is_deleted(doctor: Doctor, builds: Builds) -> None:
+    name = f"{builds.namespace}-gone"
+    builds.lab.kubectl("create", "namespace", name)
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["example.com/held"]}}
+    builds.lab.kubectl("-n", name, "create", "-f", "-", stdin=json.dumps(held))
+    builds.lab.kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        assert doctor("-n", name).keys() == {"namespace-terminating"}
+    finally:
+        builds.lab.kubectl("-n", name, "patch", "configmap", "held", "-p", '{"metadata": {"finalizers": null}}')
 
 
 def test_rights_are_missing(doctor: Doctor, builds: Builds, repository: list[str]) -> None:

@@ -1,0 +1,148 @@
+"""What doctor makes of findings, and of clusters that the lab has not; the rest is asked on the lab (tests/lab)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from jenkins_kaniko import checks_cluster, checks_registry, doctor, doctorreport
+from jenkins_kaniko.buildjob import Mounted, Spec
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.errors import UnansweredError, UnreachableError
+from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
+from tests.support.fake_cluster import FakeCluster
+
+NODE = {"metadata": {"name": "n1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+class Fake:
+    """A cluster where all is well, but for what a test says; an exception is raised."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = {"version": "v1.34.1", "Namespace": {"status": {"phase": "Active"}}, "Node": [NODE], **answers}
+
+    def _answer(self, name: str) -> Any:
+        answer = self.answers.get(name)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def version(self) -> Any:
+        return self._answer("version")
+
+    def read(self, kind: str, _name: str, _namespace: str | None = None) -> Any:
+        return self._answer(kind)
+
+    def listed(self, kind: str, _namespace: str | None = None) -> Any:
+        return self._answer(kind) or []
+
+    def may(self, *_arguments: str, **_options: str) -> bool:
+        return True
+
+
+def place(image: str | None = None, **answers: Any) -> Place:
+    spec = Spec("doctor", {"image": image or "x"}, "me", "abc", registry_secret=Mounted("docker-config", optional=True))
+    return Place(cast(Objects, Fake(**answers)), "builds", spec, image, [])
+
+
+def names(where: Place) -> list[str]:
+    return [one.name for one in doctor.examine(where, FakeCluster([[]]))]
+
+
+def test_a_cluster_that_is_too_old_to_stream() -> None:
+    assert names(place(version="v1.29.4+k3s1")) == ["cluster-old", "registry-secret-none"]
+
+
+def test_a_cluster_that_is_lost_on_the_way_ends_it() -> None:
+    assert names(place(Node=UnansweredError("gone"))) == ["cluster-unreachable"]
+
+
+def test_what_may_not_be_seen_is_said_and_the_rest_is_seen() -> None:
+    assert names(place(Namespace=UnreachableError("403"), Node=UnreachableError("403"))) == [
+        "not-checked",
+        "not-checked",
+        "registry-secret-none",
+    ]
+
+
+def test_a_node_with_a_full_disk_and_none_that_is_ready() -> None:
+    conditions = [{"type": "Ready", "status": "Unknown"}, {"type": "DiskPressure", "status": "True"}]
+    node = {"metadata": {"name": "n1"}, "status": {"conditions": conditions}}
+    assert names(place(Node=[node])) == ["no-node", "node-disk-full", "registry-secret-none"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ({"auth": base64.b64encode(b"me:word").decode()}, []),
+        ({"username": "me", "password": "word"}, []),
+        ({"identitytoken": "word"}, []),
+        ({"auth": ""}, ["registry-secret-account"]),
+        ({"auth": "not base64!"}, ["registry-secret-account"]),
+        ({"auth": 7}, ["registry-secret-account"]),
+        ({"auth": "é"}, ["registry-secret-account"]),
+    ],
+)
+@pytest.mark.parametrize("key", ["r.example.com", "https://r.example.com", "https://r.example.com/v2/"])
+def test_the_forms_of_an_account(key: str, entry: Mapping[str, Any], found: list[str]) -> None:
+    assert [one.name for one in checks_registry.secret(with_accounts({key: entry}))] == found
+
+
+@pytest.mark.parametrize("key", ["r.example.com:5000", "https://r.example.com:443/v1/", "R.example.com"])
+def test_a_key_that_is_nearly_right(key: str) -> None:
+    (found,) = checks_registry.secret(with_accounts({key: {"auth": "eA=="}}))
+    assert (found.name, found.evidence) == (
+        "registry-secret-host",
+        f"secret builds/docker-config has an account for {key}, not for r.example.com",
+    )
+
+
+def with_accounts(accounts: Mapping[str, Any]) -> Place:
+    config = base64.b64encode(json.dumps({"auths": accounts}).encode()).decode()
+    secret = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": config}}
+    return place("r.example.com/app", Secret=secret)
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("app", "index.docker.io"),
+        ("team/app:1", "index.docker.io"),
+        ("docker.io/team/app", "index.docker.io"),
+        ("localhost/app", "localhost"),
+        ("registry:5000/app", "registry:5000"),
+        ("r.example.com/team/app", "r.example.com"),
+    ],
+)
+def test_the_registry_that_a_name_means(image: str, registry: str) -> None:
+    assert checks_registry.registry_of(image) == registry
+
+
+def test_the_worst_comes_first_and_nothing_twice() -> None:
+    kinds = [Finding(level, level, "seen", "why", "what") for level in (INFO, ERROR, WARNING, ERROR)]
+    found = doctor.ordered(kinds)
+    assert [one.severity for one in found] == [ERROR, WARNING, INFO]
+    assert doctor.has_errors(found)
+    assert not doctor.has_errors(found[1:])
+
+
+def test_the_text_of_findings_steers_no_terminal() -> None:
+    found = Finding("pod-security", ERROR, "a \x1b[31mred\nword", "why", "do it")
+    assert doctorreport.text([found]).splitlines() == [
+        "error: pod-security",
+        r"  found: a \u001b[31mred\nword",
+        "  cause: why",
+        "  fix:   do it",
+        "1 error",
+    ]
+    assert doctorreport.text([]) == "nothing is wrong"
+
+
+def test_no_kind_of_finding_has_the_name_of_another() -> None:
+    listed = [kind.name for kind in doctor.KINDS]
+    assert sorted(set(listed)) == sorted(listed)
+    assert checks_cluster.QUOTA.name in listed
