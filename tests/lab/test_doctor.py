@@ -17,12 +17,13 @@ from urllib.error import HTTPError
 
 import pytest
 import trustme
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.lab.building import COMMAND, Builds
+from tests.lab.building import COMMAND, ROOT, Builds
 from tests.support.faulty_registry import FaultyRegistry
 from tests.support.registry import Registry
 
@@ -35,16 +36,17 @@ LEVEL = "pod-security.kubernetes.io/enforce"
 
 @pytest.fixture
 def doctor(builds: Builds) -> Doctor:
-    """Run doctor as the lab's administrator, and return its errors and warnings by name."""
+    """Run doctor, as the lab's administrator unless told, and return its errors and warnings by name."""
 
-    def run(*arguments: str, kubeconfig: Path | None = None) -> Found:
+    def run(*arguments: str, kubeconfig: Path | None = None, infos: bool = False) -> Found:
         environment = builds.environment(KUBECONFIG=str(kubeconfig or builds.lab.kubeconfig))
         command = [str(COMMAND), "doctor", *builder(builds), *arguments, "-o", "json"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.stdout, done.stderr
         answer = json.loads(done.stdout)
-        found = {one["name"]: one for one in answer["findings"] if one["severity"] != "info"}
-        assert len(found) == len([one for one in answer["findings"] if one["severity"] != "info"]), answer
+        listed = [one for one in answer["findings"] if infos or one["severity"] != "info"]
+        found = {one["name"]: one for one in listed}
+        assert len(found) == len(listed) or infos, listed
         assert done.returncode == (8 if any(one["severity"] == "error" for one in found.values()) else 0), done.stderr
         assert answer["schemaVersion"] == 1
         return found
@@ -127,6 +129,29 @@ def test_a_healthy_lab_has_nothing_and_a_trial_pushes_nothing(
 
 def test_who_may_only_build_has_nothing_either(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
     assert doctor(*repository, kubeconfig=builds.kubeconfig) == {}
+    assert doctor(*repository, kubeconfig=builds.kubeconfig, infos=True).keys() == {"not-checked"}
+
+
+def test_who_has_the_rights_of_doctor_can_look_at_all(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    with rights_of_doctor(builds):
+        assert doctor(*repository, "--build", kubeconfig=builds.kubeconfig, infos=True) == {}
+
+
+@contextmanager
+def rights_of_doctor(builds: Builds) -> Iterator[None]:
+    """Give the builder's account those of rbac/doctor.yaml, the cluster's part by a name of this namespace's own."""
+    role, everywhere = yaml.safe_load_all((ROOT / "resources" / "jenkins_kaniko" / "rbac" / "doctor.yaml").read_text())
+    name, account = f"doctor-{builds.namespace}", f"--serviceaccount={builds.namespace}:builder"
+    everywhere["metadata"]["name"] = name
+    for manifest in (role, everywhere):
+        made(builds, manifest)
+    builds.kubectl("create", "rolebinding", "doctor", f"--role={role['metadata']['name']}", account)
+    builds.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", account)
+    try:
+        yield
+    finally:
+        builds.kubectl("delete", "rolebinding", "doctor")
+        builds.kubectl("delete", "clusterrole,clusterrolebinding", name)
 
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
