@@ -50,6 +50,11 @@ QUOTA = Kind(
     "a quota of the namespace has no room for a build",
     "kubectl describe resourcequota -n {namespace}; raise it, or build with --profile small",
 )  # fmt: skip
+QUOTA_NEARLY = Kind(
+    "quota-nearly-full", WARNING,
+    "a quota of the namespace has room for this build, and hardly for another one beside it",
+    "kubectl describe resourcequota -n {namespace}; raise it, or let fewer builds run at a time",
+)  # fmt: skip
 LIMIT_RANGE = Kind(
     "limit-range", ERROR,
     "a LimitRange of the namespace does not admit the builder's requests and limits",
@@ -76,9 +81,16 @@ NOT_CHECKED = Kind(
     "run doctor as somebody who may",
 )  # fmt: skip
 KINDS = (
-    UNREACHABLE, OLD, NO_NAMESPACE, TERMINATING, NOT_ALLOWED, POD_SECURITY, QUOTA, LIMIT_RANGE, REFUSED, NO_NODE,
-    NODE_DISK, NOT_CHECKED,
+    UNREACHABLE, OLD, NO_NAMESPACE, TERMINATING, NOT_ALLOWED, POD_SECURITY, QUOTA, QUOTA_NEARLY, LIMIT_RANGE, REFUSED,
+    NO_NODE, NODE_DISK, NOT_CHECKED,
 )  # fmt: skip
+NEARLY = 0.9
+"""The part of a quota that counts as nearly all."""
+UNITS = {
+    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
+}  # fmt: skip
+"""Of the API's quantities (apimachinery, resource.Quantity)."""
 RULES = ((POD_SECURITY, "violates PodSecurity"), (QUOTA, "exceeded quota"), (LIMIT_RANGE, "(?:maximum|minimum) .* per"))
 """What the cluster says of what it does not admit."""
 
@@ -131,7 +143,15 @@ def rights(place: Place) -> Iterator[Finding]:
 
 
 def admitted(place: Place) -> Iterator[Finding]:
-    """Let the cluster judge what is made for a build, by a dry run."""
+    """Let the cluster judge what is made for a build; only where it takes that, a quota can be nearly full."""
+    found = list(_refused(place))
+    yield from found
+    if not any(one.severity == ERROR for one in found):
+        yield from _nearly_full(place)
+
+
+def _refused(place: Place) -> Iterator[Finding]:
+    """Yield what a dry run says."""
     for given in place.manifests:
         manifest = {**given, "metadata": {**given["metadata"], "namespace": place.namespace}}
         group, slash, _ = manifest["apiVersion"].partition("/")
@@ -145,6 +165,21 @@ def admitted(place: Place) -> Iterator[Finding]:
         except DeniedError as error:
             kind = next((kind for kind, words in RULES if re.search(words, str(error))), REFUSED)
             yield kind.found(str(error), namespace=place.namespace)
+
+
+def _nearly_full(place: Place) -> Iterator[Finding]:
+    for quota in place.objects.listed("ResourceQuota", place.namespace):
+        hard, used = quota["status"].get("hard", {}), quota["status"].get("used", {})
+        if full := [name for name in hard if _amount(used.get(name, "0")) >= NEARLY * _amount(hard[name]) > 0]:
+            told = ", ".join(f"{used[name]} of {hard[name]} {name}" for name in full)
+            yield QUOTA_NEARLY.found(f"quota {quota['metadata']['name']}: {told} used", namespace=place.namespace)
+
+
+def _amount(quantity: str) -> float:
+    """Return the number that a quantity of Kubernetes is."""
+    number = quantity.rstrip("".join(UNITS))
+    unit = quantity[len(number) :]
+    return float(number) * UNITS[unit]
 
 
 def nodes(place: Place) -> Iterator[Finding]:

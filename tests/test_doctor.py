@@ -122,6 +122,15 @@ def test_the_registry_that_a_name_means(image: str, registry: str) -> None:
     assert checks_registry.registry_of(image) == registry
 
 
+@pytest.mark.parametrize(
+    ("used", "hard", "full"),
+    [("900m", "1", True), ("899m", "1", False), ("9500Mi", "10Gi", True), ("1k", "1Ki", True), ("0", "0", False)],
+)
+def test_how_full_a_quota_is(used: str, hard: str, full: bool) -> None:
+    quota = {"metadata": {"name": "q"}, "status": {"hard": {"x": hard}, "used": {"x": used}}}
+    assert ("quota-nearly-full" in names(place(ResourceQuota=[quota]))) is full
+
+
 def test_the_worst_comes_first_and_nothing_twice() -> None:
     kinds = [Finding(level, level, "seen", "why", "what") for level in (INFO, ERROR, WARNING, ERROR)]
     found = doctor.ordered(kinds)

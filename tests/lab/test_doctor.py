@@ -231,6 +231,19 @@ def test_a_full_quota(doctor: Doctor, builds: Builds, hard: dict[str, str]) -> N
         assert doctor().keys() == {"quota"}
 
 
+def test_a_quota_that_is_nearly_full(doctor: Doctor, builds: Builds) -> None:
+    spec: dict[str, Any] = {"hard": {"requests.memory": "10Gi", "pods": "50"}}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": spec}
+    container = {"name": "c", "image": "x", "resources": {"requests": {"memory": "9500Mi"}}}
+    never = {"containers": [container], "nodeSelector": {"disk": "none"}, "terminationGracePeriodSeconds": 0}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "large"}, "spec": never}
+    with there(builds, quota), there(builds, pod):
+        builds.kubectl("wait", "--for=jsonpath={.status.used.requests\\.memory}=9500Mi", "resourcequota/full")
+        found = doctor()
+    assert found.keys() == {"quota-nearly-full"}
+    assert "9500Mi of 10Gi requests.memory used" in found["quota-nearly-full"]["evidence"]
+
+
 def test_a_limit_range(doctor: Doctor, builds: Builds) -> None:
     limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
     manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "low"}, "spec": {"limits": limits}}
