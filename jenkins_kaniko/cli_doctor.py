@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -52,6 +54,7 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     """
     from jenkins_kaniko.doctor import has_errors, ordered
 
+    signal.signal(signal.SIGTERM, _terminated)
     typed = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
     fleet = load(config, output, "doctor") if typed or config.is_file() else None
     templates = None if given["namespace"] else fleet
@@ -64,6 +67,11 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     _tell(found, output)
     if has_errors(found):
         sys.exit(errors.ILL)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End as by an error: what is in the cluster is removed on the way."""
+    sys.exit(errors.TERMINATED)
 
 
 def _in_cluster(fleet: Fleet | None, repository: str | None, build: bool, given: dict[str, Any]) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from jenkins_kaniko import checks_cluster, checks_jenkins, checks_push, checks_registry
 from jenkins_kaniko.attempt import Door
@@ -23,11 +24,11 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
         door: for the trial.
         build: try by making and pushing an image.
     """
-    checks = [lambda check=check: check(place) for check in (*checks_cluster.CHECKS, *checks_registry.CHECKS)]
-    found = list(_found(checks))
+    checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS]
+    found = list(_found(partial(check, place) for check in checks))
     image = place.image
     if image and not has_errors(found):
-        found += _found([lambda: checks_push.pushing(place, image, door, build=build)])
+        found += _found([partial(checks_push.pushing, place, image, door, build=build)])
     return found
 
 

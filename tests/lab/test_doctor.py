@@ -7,6 +7,7 @@ import json
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,17 @@ def rights_of_doctor(builds: Builds) -> Iterator[None]:
     finally:
         builds.kubectl("delete", "rolebinding", "doctor")
         builds.kubectl("delete", "clusterrole,clusterrolebinding", name)
+
+
+def test_nothing_is_left_where_it_is_terminated(builds: Builds, repository: list[str]) -> None:
+    command = [str(COMMAND), "doctor", *builder(builds), *repository, "--image", "lab.test/nothing:1"]
+    with subprocess.Popen(command, env=builds.environment(KUBECONFIG=str(builds.lab.kubeconfig))) as process:
+        until = time.monotonic() + 30
+        while not builds.kubectl("get", "jobs", "-o", "name") and time.monotonic() < until:
+            time.sleep(0.2)
+        process.terminate()
+        assert process.wait(30) == 143
+    assert builds.left() == []
 
 
 # --- the cluster -----------------------------------------------------------------------------------------------------
