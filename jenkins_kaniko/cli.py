@@ -31,8 +31,8 @@ COMMANDS = {
     "cancel": "cli_builds",
     "gc": "cli_builds",
     "secret": "cli_secret",
-    "explain": "cli_explain",
     "registry": "cli_registry",
+    "explain": "cli_explain",
     "doctor": "cli_doctor",
 }
 """Commands to the modules that hold them, in the order of the help."""
@@ -60,8 +60,8 @@ def cli() -> None:
     jenkins-kaniko cancel       end a build
     jenkins-kaniko gc           remove what killed builds left
     jenkins-kaniko secret       make, prove and change registry accounts in the cluster
-    jenkins-kaniko explain      what does the log of a failed build mean?
     jenkins-kaniko registry     run a registry in the cluster
+    jenkins-kaniko explain      what does the log of a failed build mean?
     jenkins-kaniko doctor       what keeps builds from working?
 
     Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 wrong input, 2 differences,
