@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from jenkins_kaniko.dockerconfig import Account
     from jenkins_kaniko.registry_secret import Written
 
-namespaces_option = click.option(
-    "-n", "--namespace", "namespaces", multiple=True, metavar="NAMESPACE", help="Where; may be repeated."
-)
-
 
 def account_options(command: Any) -> Any:
     """Add the options that say whose account it is; the password itself is never typed as one."""
@@ -44,7 +40,10 @@ def account_options(command: Any) -> Any:
     help="Take the accounts of this docker config, those of its credential helpers too; may be repeated.",
 )  # fmt: skip
 @ecr_options
-@namespaces_option
+@click.option(
+    "-n", "--namespace", "namespaces", multiple=True, metavar="NAMESPACE", envvar="KUBE_NAMESPACE", show_envvar=True,
+    help="Where; may be repeated. Else that of the current context.",
+)  # fmt: skip
 @click.option(
     "--all-namespaces-of-config", is_flag=True, help="In those of the configuration's templates whose secret NAME is."
 )
@@ -80,25 +79,24 @@ def create(
     """
     from jenkins_kaniko import dockerconfig, registry_secret
 
+    fleet = load(config, output, "secret create") if all_namespaces_of_config else None
     with told_as("secret create", output):
+        renewal = renewal_of(name, of_ecr)
         parts: list[tuple[str, Mapping[str, Account]]] = [(str(file), _accounts_in(file)) for file in files]
         if registry and username:
             key = dockerconfig.key_of(registry)
             parts.append(("--registry", {key: _typed_account(key, username, password_stdin, password_env)}))
         elif registry or username:
             raise errors.WrongInputError("--registry and --username: one needs the other")
-        renewal = renewal_of(name, of_ecr)
-        if of_ecr["ecr"]:
-            parts.append(("--ecr", ecr_accounts(of_ecr["ecr"])))
+        if region := of_ecr["ecr"]:
+            parts.append(("--ecr", ecr_accounts(region)))
         accounts = dockerconfig.merge(parts)
         if not accounts:
             raise errors.WrongInputError(
                 "which account? Give --registry and --username, --from-docker-config FILE or --ecr"
             )
         door = _door()
-        places = list(namespaces)
-        if all_namespaces_of_config:
-            places += registry_secret.namespaces_of(load(config, output, "secret create"), name)
+        places = [*namespaces, *(registry_secret.namespaces_of(fleet, name) if fleet else ())]
         written = registry_secret.create(door, name, places or [door.namespace], accounts, adopt=adopt)
     _tell("secret create", name, sorted(accounts), written, output)
     if renewal:
@@ -109,7 +107,10 @@ def create(
 @click.command()
 @click.argument("name")
 @account_options
-@namespaces_option
+@click.option(
+    "-n", "--namespace", "namespaces", multiple=True, metavar="NAMESPACE",
+    help="Only there; may be repeated. Else wherever create put it.",
+)  # fmt: skip
 @ca_option
 @output_option
 def rotate(
@@ -167,7 +168,7 @@ def _password(key: str, username: str, stdin: bool, variable: str | None) -> str
             raise errors.WrongInputError(f"--password-env: {variable} is not in the environment")
         return os.environ[variable]
     if stdin:
-        return sys.stdin.read().rstrip("\r\n")
+        return sys.stdin.buffer.read().decode("utf-8", "surrogateescape").rstrip("\r\n")
     if not _at_a_terminal():
         raise errors.WrongInputError("where is the password? Give --password-stdin or --password-env VARIABLE")
     return str(click.prompt(f"Password of {username} at {key}", hide_input=True, err=True))

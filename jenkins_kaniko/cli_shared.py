@@ -229,7 +229,7 @@ def told_as(command: str, output: str) -> Iterator[None]:
     """Tell errors as data too, and end by Ctrl-C like everything that changes no controller."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         sys.exit(errors.INTERRUPTED)
     except errors.JenkinsKanikoError as error:

@@ -98,6 +98,8 @@ def _account(entry: Any, where: str) -> Account | None:
     auth, username, password, token = (entry.get(name, "") for name in names)
     if auth:  # it wins for builders and for nodes
         username, password = _decoded(auth, where)
+    if not _is_text(username, password, token):
+        raise WrongInputError(f"{where}: not text")
     if token:
         return Account(username or TOKEN_USER, identity_token=token)
     if not username and not password:
@@ -115,6 +117,11 @@ def _decoded(auth: str, where: str) -> tuple[str, str]:
     if not colon:
         raise WrongInputError(f"{where}: auth is not USER:PASSWORD in base64")
     return username, password.strip("\0")
+
+
+def _is_text(*parts: str) -> bool:
+    """Lone surrogates are none: Python's way to hold bytes of the environment that are not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for part in parts for character in part)
 
 
 def key_of(registry: str) -> str:
@@ -172,6 +179,8 @@ def account_of(username: str, password: str) -> Account:
         raise WrongInputError("--username: a text without a colon is expected; what follows a colon is the password")
     if not password:
         raise WrongInputError(f"the password of {username} is empty")
+    if not _is_text(username, password):
+        raise WrongInputError("the user's name and the password are not text in UTF-8")
     if username == TOKEN_USER:
         return Account(username, identity_token=password)
     return Account(username, password)

@@ -75,7 +75,10 @@ class Registry:
         Raises:
             UnreachableError: it does not answer, or not as a registry does.
         """
-        return _outcome(self._asked("GET", self._base, ""), 200)
+        outcome = _outcome(self._asked("GET", self._base, ""), 200)
+        if outcome.status == OK and self._request("GET", self._base, {}).status == 200:
+            return Outcome(OK, "it lets everybody in, and may not have looked at the account")
+        return outcome
 
     def may(self, right: str, repository: str) -> Outcome:
         """Say whether the account may pull from, or push to, a repository.

@@ -137,6 +137,7 @@ def test_what_docker_login_leaves_to_programs() -> None:
         ('{"auths": {"ghcr.io": "s3cret"}}', "FILE: auths.ghcr.io: a mapping of texts is expected"),
         ('{"auths": {"ghcr.io": {"auth": "s3cret"}}}', "FILE: auths.ghcr.io: auth is not USER:PASSWORD in base64"),
         ('{"auths": {"ghcr.io": {"password": "s3cret"}}}', "FILE: auths.ghcr.io: has a user name or a password, but"),
+        (r'{"auths": {"ghcr.io": {"username": "s3cret", "password": "\ud800"}}}', "FILE: auths.ghcr.io: not text"),
         ('{"auths": {"ghcr.io": {}}}', "FILE: auths.ghcr.io: holds no account, and no credsStore does; log in again"),
     ],
 )
@@ -150,7 +151,12 @@ def test_mistakes_are_named_without_what_is_secret(text: str, says: str) -> None
 def test_what_somebody_types() -> None:
     assert account_of("u", "p") == Account("u", "p")
     assert account_of("<token>", "t") == Account("<token>", identity_token="t")
-    for user, password, says in (("u:p", "x", "without a colon"), ("", "x", "--username"), ("u", "", "of u is empty")):
+    for user, password, says in (
+        ("u:p", "x", "without a colon"),
+        ("", "x", "--username"),
+        ("u", "", "of u is empty"),
+        ("u", "\udcff", "not text in UTF-8"),
+    ):
         with pytest.raises(WrongInputError, match=says):
             account_of(user, password)
 

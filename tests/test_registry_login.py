@@ -44,6 +44,13 @@ def test_who_gets_in(registry: RegistryDouble, ca: Path) -> None:
     assert (denied.status, denied.said[:29]) == (DENIED, "401 Unauthorized: UNAUTHORIZE")
 
 
+def test_a_registry_that_lets_everybody_in_proves_little(authority: trustme.CA, ca: Path) -> None:
+    with RegistryDouble(authority, passwords={"robot$ci": "s3cret"}, open=True) as registry:
+        proven = Registry(registry.host, ROBOT, ca).login()
+        assert proven == Outcome(OK, "it lets everybody in, and may not have looked at the account")
+        assert Registry(registry.host, Account("robot$ci", "wrong"), ca).login().status == DENIED
+
+
 @pytest.mark.parametrize(
     ("repository", "pull", "push", "missing"),
     [

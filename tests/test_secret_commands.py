@@ -192,6 +192,12 @@ def test_the_namespaces_of_a_configuration_get_it(run: Run, door: FakeSecrets, t
     assert (done.exit_code, list(door.secrets)) == (0, [("builds", "docker-config")])
 
 
+def test_a_broken_configuration_is_told_once(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "jenkins-kaniko.yaml").write_text("fleets: acme\n")
+    done = run("create", "docker-config", *GHCR, "--password-stdin", "--all-namespaces-of-config", "-o", "json")
+    assert [one["key"] for one in json.loads(done.stdout)["problems"]] == ["fleet", "fleets"]
+
+
 @pytest.mark.parametrize(
     ("broken", "code"), [({}, 0), ({"b": "quota"}, 3), ({"a": "quota", "b": "quota"}, 7)], ids=["none", "one", "all"]
 )

@@ -30,6 +30,7 @@ class RegistryDouble:
         bearer: whether it wants a token of its /token instead of a password.
         passwords: by user; `<token>` is the identity token.
         rights: by user. What is not named is 404 to those who may do something else there, else denied.
+        open: whether who comes without an account is let in.
         status: what everything answers instead, where it is broken.
         realm: what it says where tokens are.
         asked: what was asked, as METHOD PATH.
@@ -41,6 +42,7 @@ class RegistryDouble:
     bearer: bool = False
     passwords: dict[str, str] = field(default_factory=dict)
     rights: dict[str, Rights] = field(default_factory=dict)
+    open: bool = False
     status: int = 0
     realm: str = ""
     asked: list[str] = field(default_factory=list)
@@ -80,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.registry.status)
         elif url.path == "/token":
             self._token(self._basic_user(), parse_qs(url.query).get("scope", [""])[0])
+        elif self.registry.open and "Authorization" not in self.headers:
+            self._answer(200)
         elif (user := self._user()) is None:
             self._challenge()
         elif url.path == "/v2/":
