@@ -69,13 +69,12 @@ def check(secret: Mapping[str, Any], repositories: Sequence[str], ask: Ask, now:
 
 
 def _key(key: str) -> Finding:
-    """Judge a key as it is written (facts: builders.md 4, GCT#1209)."""
+    """Judge a key as it is written (go-containerregistry's authn/keychain.go, docker/cli's ConvertToHostname)."""
     try:
         right = key_of(key)
-    except WrongInputError as error:
-        return Finding(
-            key, "key", DENIED, cause=str(error), fix="make the Secret anew with: jenkins-kaniko secret create"
-        )
+    except WrongInputError as error:  # of a path Kaniko takes the host, nodes all of it: who is meant is not known
+        fix = "make the Secret anew with: jenkins-kaniko secret create"
+        return Finding(key, "key", UNKNOWN, cause=str(error), fix=fix)
     if right == key:
         return Finding(key, "key", OK)
     if right == DOCKER_HUB:
