@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.dockerconfig import Account
 from jenkins_kaniko.ecr_renewal import Renewal, manifests
+from jenkins_kaniko.errors import RefusedError
+from jenkins_kaniko.registry_secret import manifest
 from tests.lab.building import COMMAND, ROOT, Builds, Run, build_namespace, write, write_kubeconfig
 from tests.lab.conftest import Lab
 from tests.support.aws_double import REGISTRY, AwsDouble
@@ -130,6 +134,17 @@ def test_what_others_made_is_left_unless_adopted(builds: Builds) -> None:
     taken = secret(lab, "create", *where, "--adopt", *account("ghcr.io", "octocat"), stdin="p")
     assert (taken.returncode, taken.stdout.count("changed (ghcr.io)")) == (0, 1), taken.stderr
     assert accounts_in(builds, "foreign") == {"ghcr.io": "octocat:p", "quay.io": "q:p"}
+
+
+def test_two_writers_do_not_lose_an_account(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(builds.lab.kubeconfig))
+    door, where = Objects(), ["raced", "-n", builds.namespace]
+    assert secret(builds.lab, "create", *where, *account("ghcr.io", "octocat"), stdin="p").returncode == 0
+    before = door.read("Secret", "raced", builds.namespace)
+    assert secret(builds.lab, "create", *where, *account("quay.io", "q"), stdin="p").returncode == 0
+    with pytest.raises(RefusedError, match="the object has been modified"):
+        door.apply(manifest("raced", builds.namespace, {"ghcr.io": Account("octocat", "new")}, before), force=True)
+    assert accounts_in(builds, "raced") == {"ghcr.io": "octocat:p", "quay.io": "q:p"}
 
 
 def test_a_namespace_that_is_not_there_is_told_and_the_others_get_it(builds: Builds) -> None:
