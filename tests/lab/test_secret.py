@@ -18,7 +18,7 @@ from jenkins_kaniko.dockerconfig import Account
 from jenkins_kaniko.ecr_renewal import Renewal, manifests
 from jenkins_kaniko.errors import RefusedError
 from jenkins_kaniko.registry_secret import manifest
-from tests.lab.building import COMMAND, ROOT, Builds, Run, build_namespace, write, write_kubeconfig
+from tests.lab.building import COMMAND, ROOT, SHELL, Builds, Run, build_namespace, write, write_kubeconfig
 from tests.lab.conftest import Lab
 from tests.support.aws_double import REGISTRY, AwsDouble
 from tests.support.registry import Registry
@@ -71,6 +71,26 @@ def test_a_build_pushes_with_the_secret_that_was_made(
     done = run(".", "-t", f"{image}:with-secret", "--registry-secret", name)
     assert done.returncode == 0, done.stderr
     assert registry.manifest("build/app", "with-secret")[0] in done.stdout
+
+
+def test_a_node_pulls_with_the_secret_that_was_made(
+    builds: Builds, run: Run, registry: Registry, image: str, tmp_path: Path
+) -> None:
+    lab, host = builds.lab, builds.lab.settings["LAB_REGISTRY"]
+    for name, password in (("right", registry.password), ("wrong", "wrong")):
+        secret(lab, "create", name, "-n", builds.namespace, *account(host, registry.user), stdin=password)
+    write(tmp_path, f'{SHELL}CMD ["/bin/sh", "-c", "echo pulled"]\n')
+    pushed = run(".", "-t", f"{image}:pulled", "--label", f"run={builds.namespace}", "--registry-secret", "right")
+    assert pushed.returncode == 0, pushed.stderr
+    for name in ("wrong", "right"):  # what a node has it may start for anybody
+        container = {"name": "app", "image": pushed.stdout.strip()}
+        spec = {"restartPolicy": "Never", "imagePullSecrets": [{"name": name}], "containers": [container]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+        builds.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+        state = "{.status.containerStatuses[0].state.waiting.reason}=ErrImagePull"
+        ended = {"wrong": f"--for=jsonpath={state}", "right": "--for=jsonpath={.status.phase}=Succeeded"}[name]
+        builds.kubectl("wait", f"pod/{name}", ended, "--timeout=60s")
+    assert builds.kubectl("logs", "right") == "pulled\n"
 
 
 @pytest.mark.parametrize("key", ["https://{}/v2/", "https://{}", "{}/"])
