@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from socket import socket
 from typing import Any
 
 import kubernetes
 
 from jenkins_kaniko.cluster import current_namespace, translated
+from jenkins_kaniko.cluster_exec import fed
+from jenkins_kaniko.cluster_forward import forwarded
 from jenkins_kaniko.cluster_http import Connection, denials, message
 
 OWNER = "jenkins-kaniko"
@@ -170,6 +173,27 @@ class Objects:
             path = "apis/authentication.k8s.io/v1/selfsubjectreviews"
             answer = json.loads(self._connection.request("POST", path, body=review).data)
         return str(answer["status"]["userInfo"]["username"])
+
+    def run(self, pod: str, namespace: str, container: str, command: list[str]) -> bytes:
+        """Run a command in a container, and return what it printed.
+
+        Raises:
+            CutError: the connection broke.
+            JenkinsKanikoError: the command failed, or the cluster is too old for this.
+            UnreachableError: the cluster forbids it.
+        """
+        query = {"container": container, "command": command, "stdin": "true", "stdout": "true", "stderr": "true"}
+        url = self._connection.url(f"{_path('Pod', namespace, pod)}/exec", query)
+        where, right = _where("Pod", pod, namespace), f"create pods/exec -n {namespace}"
+        return fed(self._connection.configuration, url, self._connection.headers(), where, right, [])
+
+    def forwarded(self, pod: str, namespace: str, port: int) -> socket:
+        """Return a connection to a port of a pod.
+
+        Raises:
+            UnansweredError: the cluster does not make it.
+        """
+        return forwarded(self._connection, namespace, pod, port)
 
     def _asking(self, verb: str, kind: str, namespace: str | None, *expected: int) -> Any:
         where = f" -n {namespace}" if namespace else ""

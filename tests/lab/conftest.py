@@ -15,6 +15,7 @@ import pytest
 from lablib import demo
 
 from tests.lab.building import Builds, Run, build_namespace
+from tests.lab.registries import Place, registry_namespace
 from tests.support.registry import Registry
 from tests.support.standin import StandIn
 
@@ -70,6 +71,13 @@ def registry(lab: Lab) -> Registry:
 def builds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builds]:
     """A namespace for the builds of a module."""
     with build_namespace(lab, tmp_path_factory.mktemp("kube")) as made:
+        yield made
+
+
+@pytest.fixture
+def place(lab: Lab, builds: Builds, tmp_path: Path) -> Iterator[Place]:
+    """A namespace for a registry."""
+    with registry_namespace(lab, builds, tmp_path / "installer") as made:
         yield made
 
 

@@ -1,0 +1,66 @@
+"""Collecting what no image of a registry needs any longer, while nothing can be pushed.
+
+A push during a collection would lose layers that it just sent, or that it was told are there already; see
+https://distribution.github.io/distribution/about/garbage-collection/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
+from jenkins_kaniko.registry import CONFIG, CONTAINER, FOLDER, Registry, config_map, server
+from jenkins_kaniko.registry_install import mounted
+from jenkins_kaniko.registry_wait import pods, wait_until_it_serves
+
+SUMMARY = re.compile(r"(\d+) blobs marked, (\d+) blobs and (\d+) manifests eligible for deletion")
+
+
+def collect(objects: Objects, registry: Registry, tell: Callable[[str], None], *, dry_run: bool, timeout: float) -> int:
+    """Remove layers that no image needs, and return how many; pushes are refused meanwhile.
+
+    Args:
+        dry_run: only count them, while it takes pushes as before.
+
+    Raises:
+        RefusedError: its images end with the pod that would be replaced.
+        JenkinsKanikoError: it failed; pushes are taken again.
+    """
+    if dry_run:
+        return _collected(objects, registry, "--dry-run")
+    if registry.place == FOLDER:
+        raise RefusedError(
+            "its images are in a folder of the pod, and end with it: to be rid of them, delete the pod; "
+            "to keep them, install it with --storage"
+        )
+    where = f"registry {registry.namespace}/{registry.name}"
+    try:
+        tell(f"{where}: read-only from now on")
+        _serve(objects, registry, tell, timeout, read_only=True)
+        return _collected(objects, registry)
+    finally:
+        _serve(objects, registry, tell, timeout, read_only=False)
+        tell(f"{where}: as before")
+
+
+def _serve(
+    objects: Objects, registry: Registry, tell: Callable[[str], None], timeout: float, *, read_only: bool
+) -> None:
+    now = replace(registry, read_only=read_only or registry.read_only)
+    objects.apply(config_map(now, kept=registry))
+    for manifest in server(now, mounted(objects, registry)):
+        objects.apply(manifest)
+    wait_until_it_serves(objects, registry, tell, timeout)
+
+
+def _collected(objects: Objects, registry: Registry, *options: str) -> int:
+    [pod] = pods(objects, registry)
+    command = ["registry", "garbage-collect", *options, f"{CONFIG}/config.yml"]
+    said = objects.run(pod["metadata"]["name"], registry.namespace, CONTAINER, command).decode()
+    found = SUMMARY.search(said)
+    if not found:
+        raise JenkinsKanikoError(f"registry garbage-collect did not say what it found: {said[-1000:]}")
+    return int(found[2])

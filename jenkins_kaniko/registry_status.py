@@ -1,0 +1,131 @@
+"""A registry in the cluster as it is now -> text for people, data for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jenkins_kaniko import certificates, podstate
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.registry import FOLDER, Registry
+from jenkins_kaniko.registry_steps import content_of
+from jenkins_kaniko.registry_wait import pods, serves
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a registry.
+
+    Attributes:
+        waits_for: why it is not ready, in the cluster's words, where it says.
+        cluster_ip: None without a Service.
+        certificate: when the server's certificate ends; None where there is none.
+        authority: when our own authority ends; None where the certificate is somebody else's.
+        claim: phase of the claim, None without one.
+    """
+
+    registry: Registry
+    now: datetime
+    ready: bool
+    waits_for: str | None
+    cluster_ip: str | None
+    certificate: datetime | None
+    authority: datetime | None
+    claim: str | None
+
+    @property
+    def days(self) -> int | None:
+        """How long the certificate is valid yet."""
+        return (self.certificate - self.now).days if self.certificate else None
+
+
+def status(objects: Objects, registry: Registry, now: datetime) -> Status:
+    """Ask the cluster.
+
+    Raises:
+        UnreachableError: it does not answer, or forbids it.
+    """
+    namespace = registry.namespace
+    ready = serves(objects.read("Deployment", registry.name, namespace))
+    service = objects.read("Service", registry.name, namespace)
+    claim = objects.read("PersistentVolumeClaim", registry.claim, namespace) if registry.storage else None
+    return Status(
+        registry,
+        now,
+        ready,
+        None if ready else next((podstate.waits_for(pod) for pod in pods(objects, registry)), None),
+        service["spec"]["clusterIP"] if service else None,
+        _end(content_of(objects, registry.tls, namespace)),
+        _end(content_of(objects, registry.ca_key, namespace)),
+        claim["status"]["phase"] if claim else None,
+    )
+
+
+def _end(content: Mapping[str, bytes]) -> datetime | None:
+    try:
+        return certificates.ends(content.get("tls.crt", b""))
+    except ValueError:
+        return None
+
+
+def data(status: Status) -> dict[str, Any]:
+    """Return the status as plain data."""
+    registry = status.registry
+    return {
+        "name": registry.name,
+        "namespace": registry.namespace,
+        "ready": status.ready,
+        "waitsFor": status.waits_for,
+        "address": registry.address,
+        "clusterIP": status.cluster_ip,
+        "image": registry.image,
+        "certificate": {
+            "from": _issuer(registry),
+            "ends": _stamp(status.certificate),
+            "daysLeft": status.days,
+            "authorityEnds": _stamp(status.authority),
+        },
+        "storage": {"in": registry.place, "size": registry.storage, "phase": status.claim},
+        "accounts": list(registry.accounts),
+        "readOnly": registry.read_only,
+        "mirror": registry.mirror,
+        "users": list(registry.users),
+    }
+
+
+def text(status: Status) -> str:
+    """Return a line for each thing."""
+    registry = status.registry
+    days = f"{status.days} days left" if status.certificate else "none yet"
+    lines = {
+        "address": f"{registry.address} ({status.cluster_ip or 'no Service'})",
+        "state": "ready" if status.ready else f"not ready: {status.waits_for or 'no reason given'}",
+        "image": registry.image,
+        "certificate": f"{days}, from {_issuer(registry)}",
+        "storage": _storage(status),
+        "accounts": ", ".join(registry.accounts) or "none: everybody in the cluster may push and pull",
+        "pushes": "refused: a mirror of " + registry.mirror
+        if registry.mirror
+        else ("refused: read-only" if registry.read_only else "taken"),
+        "used by": ", ".join(registry.users) or "no namespace was given its certificate",
+    }
+    return "\n".join(f"{name:12} {value}" for name, value in lines.items())
+
+
+def _storage(status: Status) -> str:
+    registry = status.registry
+    if registry.storage:
+        return f"{registry.place}, {registry.storage}, {status.claim or 'missing'}"
+    return f"{registry.place}: images end with it" if registry.place == FOLDER else registry.place
+
+
+def _issuer(registry: Registry) -> str:
+    if registry.issuer:
+        return registry.issuer
+    return f"secret {registry.tls_secret}" if registry.tls_secret else "its own authority"
+
+
+def _stamp(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

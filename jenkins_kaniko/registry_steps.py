@@ -1,0 +1,78 @@
+"""The steps of an install: objects made so, one by one, told of and remembered; never somebody else's."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jenkins_kaniko.cluster_objects import CREATED, UNCHANGED, Objects
+from jenkins_kaniko.errors import RefusedError
+from jenkins_kaniko.registry import Registry
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Installation:
+    """An install that is under way, or done.
+
+    Attributes:
+        done: each step's object and what became of it.
+    """
+
+    objects: Objects
+    registry: Registry
+    tell: Tell
+    done: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is not as it was."""
+        return any(outcome != UNCHANGED for _, outcome in self.done)
+
+    def apply(self, manifest: Mapping[str, Any]) -> None:
+        """Make an object so, unless it is somebody else's."""
+        if is_ours(self.objects, manifest) is False:
+            raise RefusedError(f"{where(manifest)}: there already, and not ours; remove it, or give another --name")
+        self._note(where(manifest), self.objects.apply(manifest))
+
+    def namespace(self, name: str) -> None:
+        """Make a namespace where it is missing; one that is there belongs to others too, and stays as it is."""
+        if self.objects.read("Namespace", name) is None:
+            metadata = {"name": name, "labels": self.registry.labels}
+            self.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+            self._note(f"namespace {name}", CREATED)
+
+    def _note(self, what: str, outcome: str) -> None:
+        self.done.append((what, outcome))
+        if outcome != UNCHANGED:
+            self.tell(f"{outcome}: {what}")
+
+
+def content_of(objects: Objects, name: str, namespace: str) -> dict[str, bytes]:
+    """Return what a Secret holds, nothing where there is none."""
+    there = objects.read("Secret", name, namespace) or {}
+    return {key: base64.b64decode(value) for key, value in there.get("data", {}).items()}
+
+
+def is_ours(objects: Objects, manifest: Mapping[str, Any]) -> bool | None:
+    """Return whether an object that is there has the labels of this registry, None where there is none.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids it.
+    """
+    there = objects.read(*key(manifest))
+    return manifest["metadata"]["labels"].items() <= there["metadata"].get("labels", {}).items() if there else None
+
+
+def key(manifest: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return kind, name and namespace."""
+    return manifest["kind"], manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+
+
+def where(manifest: Mapping[str, Any]) -> str:
+    """Return how an object is called in messages."""
+    kind, name, namespace = key(manifest)
+    return f"{kind.lower()} {namespace}/{name}"

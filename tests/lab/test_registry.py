@@ -1,0 +1,165 @@
+"""`jenkins-kaniko registry` from the command line's outside, by an identity that has no right but those of
+docs/registry-rbac.yaml, in a namespace of the level restricted."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from jenkins_kaniko import certificates
+from jenkins_kaniko.certificates import Authority
+from tests.lab.registries import Place, volume
+
+pytestmark = pytest.mark.lab
+
+
+def test_a_build_pushes_to_it_and_a_second_install_changes_nothing(place: Place, tmp_path: Path) -> None:
+    said = place.installed("--for", place.builds.namespace)
+    assert f"created: service {place.namespace}/registry\n" in said
+    pushed = place.pushes(tmp_path, "1")
+    assert pushed.returncode == 0, pushed.stderr
+    digest, _ = place.client(tmp_path).manifest("app", "1")
+    assert pushed.stdout == f"registry.{place.namespace}:5000/app@{digest}\n"
+    address = place.address()
+    again = place.run("install", "--for", place.builds.namespace)
+    assert (again.returncode, again.stdout, again.stderr) == (
+        0,
+        f"registry.{place.namespace}:5000 serves; nothing to change\n",
+        "",
+    )
+    assert place.address() == address
+    assert place.client(tmp_path).manifest("app", "1")[0] == digest
+
+
+def test_accounts_come_later_and_images_stay(place: Place, tmp_path: Path) -> None:
+    with volume(place, tmp_path / "images") as storage:
+        place.installed(*storage, "--for", place.builds.namespace)
+        assert place.pushes(tmp_path, "1").returncode == 0
+        address = place.address()
+        said = place.installed("--account", "ci")
+        assert "changed: deployment" in said
+        assert place.address() == address
+        denied = place.pushes(tmp_path, "2")
+        assert (denied.returncode, "UNAUTHORIZED" in denied.stderr) == (6, True), denied.stderr
+        pushed = place.pushes(tmp_path, "3", "--registry-secret", "registry-docker-config")
+        assert pushed.returncode == 0, pushed.stderr
+        password = place.secret("registry-accounts")["ci"].decode()
+        assert password not in said
+        client = place.client(tmp_path, "ci", password)
+        assert client.manifest("app", "1") != client.manifest("app", "3")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            place.client(tmp_path, "ci", "wrong").manifest("app", "1")
+        place.installed("--password-stdin", stdin="a new one\n")
+        assert place.client(tmp_path, "ci", "a new one").manifest("app", "1")
+        assert place.status()["accounts"] == ["ci"]
+        removed = place.run("remove", "--yes")
+        assert removed.returncode == 0
+        assert place.names() == ["persistentvolumeclaim/registry-images"]
+        gone = ["wait", "--for=delete", "pods,endpointslices", "--all", "--timeout=60s"]
+        place.lab.kubectl("-n", place.namespace, *gone, check=False)
+        place.installed(*storage)
+        assert place.client(tmp_path).manifest("app", "1")
+
+
+def test_the_certificate_is_renewed_and_the_authority_changes_under_running_clients(
+    place: Place, tmp_path: Path
+) -> None:
+    place.installed()
+    before = place.client(tmp_path)
+    first = place.secret("registry-ca-key")
+    authority = Authority(first["tls.key"], first["tls.crt"])
+    names = ["registry", place.address().partition(":")[0]]
+    old, key = certificates.server_certificate(authority, names, datetime.now(UTC) - timedelta(days=701))
+    place.set_secret("registry-tls", {"tls.crt": old, "tls.key": key})
+    said = place.installed()
+    assert f"changed: secret {place.namespace}/registry-tls\n" in said
+    assert f"changed: configmap {place.namespace}/registry-ca\n" not in said
+    assert place.status()["certificate"]["daysLeft"] == 729
+    place.installed("--new-ca")
+    place.wait_for_routes()
+    both = place.secret("registry-ca-key")["tls.crt"]
+    assert both.endswith(first["tls.crt"])
+    for trusted in (first["tls.crt"], both, both.removesuffix(first["tls.crt"])):
+        before.ca.write_bytes(trusted)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            before.manifest("app", "none")
+    before.ca.write_bytes(certificates.new_authority("other", datetime.now(UTC)).trusted)
+    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        before.manifest("app", "none")
+
+
+def test_images_are_listed_removed_and_collected_and_pushes_are_refused_meanwhile(place: Place, tmp_path: Path) -> None:
+    with volume(place, tmp_path / "images") as storage:
+        place.installed(*storage, "--account", "ci", "--for", place.builds.namespace)
+        for tag in ("1", "2"):
+            assert place.pushes(tmp_path, tag, "--registry-secret", "registry-docker-config").returncode == 0
+        listed = json.loads(place.run("ls", "-o", "json").stdout)["images"]
+        assert [(one["repository"], one["tag"]) for one in listed] == [("app", "1"), ("app", "2")]
+        unknown = place.run("rm", "app:3", "--yes")
+        assert (unknown.returncode, "tags of app: 1, 2" in unknown.stderr) == (1, True)
+        removed = place.run("rm", "app:1", "--yes")
+        assert (removed.returncode, removed.stderr) == (0, f"removed: app@{listed[0]['digest']}\n")
+        blobs = list((tmp_path / "images").rglob("data"))
+        assert place.run("gc", "--dry-run").stdout == "3 blobs would be removed\n"
+        collected = place.run("gc")
+        assert (collected.returncode, collected.stdout) == (0, "3 blobs removed\n"), collected.stderr
+        assert len(blobs) - len(list((tmp_path / "images").rglob("data"))) == 3
+        assert place.status()["readOnly"] is False
+        client = place.client(tmp_path, "ci", place.secret("registry-accounts")["ci"].decode())
+        assert client.files("app", "2") == {"/Dockerfile": b"FROM scratch\nCOPY Dockerfile /\n"}
+        assert place.pushes(tmp_path, "3", "--registry-secret", "registry-docker-config").returncode == 0
+        place.installed("--read-only")
+        refused = place.pushes(tmp_path, "4", "--registry-secret", "registry-docker-config")
+        assert refused.returncode == 6, refused.stderr
+        assert place.run("rm", "app:2", "--yes").returncode == 4
+
+
+def test_a_service_of_somebody_else_is_left_alone(place: Place) -> None:
+    place.kubectl("create", "service", "clusterip", "registry", "--tcp=5000")
+    done = place.run("install")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"service {place.namespace}/registry: there already, and not ours" in done.stderr
+    assert place.run("remove", "--yes").returncode == 0
+    assert place.kubectl("get", "services", "-o", "name") == "service/registry\n"
+
+
+def test_an_install_that_stops_goes_on_where_it_was(place: Place) -> None:
+    place.kubectl("create", "quota", "none", "--hard=count/deployments.apps=0")
+    done = place.run("install")
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "exceeded quota: none" in done.stderr
+    there = done.stderr.partition("there by now: ")[2]
+    assert there.startswith(f"configmap {place.namespace}/registry-config, service {place.namespace}/registry, secret ")
+    assert "deployment" not in there
+    place.kubectl("delete", "quota", "none")
+    said = place.installed()
+    assert said.splitlines()[:-1] == [f"created: deployment {place.namespace}/registry"]
+
+
+def test_a_claim_that_nothing_serves_is_explained(place: Place) -> None:
+    done = place.run("install", "--storage", "1Gi", "--timeout", "5s")
+    assert (done.returncode, done.stdout) == (124, "")
+    assert "not ready in 5 s: Unschedulable: " in done.stderr
+    assert "unbound immediate PersistentVolumeClaims" in done.stderr
+    told = place.status()
+    assert (told["ready"], told["storage"]["phase"], told["storage"]["size"]) == (False, "Pending", "1Gi")
+    moved = place.run("remove")
+    assert (moved.returncode, "--yes" in moved.stderr) == (4, True)
+
+
+def test_what_is_rendered_is_what_the_cluster_takes(place: Place, tmp_path: Path) -> None:
+    options = ["--storage", "1Gi", "--account", "ci"]
+    printed = place.run("render", *options).stdout
+    assert "# needs a Secret that is not here: registry-tls (tls.crt, tls.key)\n" in printed
+    assert place.run("render", *options, "--kustomize", str(tmp_path / "k")).returncode == 0
+    kinds = ["namespace", "configmap", "service", "persistentvolumeclaim", "deployment", "networkpolicy"]
+    taken = [
+        place.kubectl("apply", "--dry-run=server", "-o", "name", flag, where, stdin=printed).split()
+        for flag, where in (("-f", "-"), ("-k", str(tmp_path / "k")))
+    ]
+    assert sorted(taken[0]) == sorted(taken[1])
+    assert sorted(one.partition(".")[0].partition("/")[0] for one in taken[0]) == sorted(kinds)
