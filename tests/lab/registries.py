@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,20 +95,15 @@ class Place:
         (folder / "ca.crt").write_text(
             self.kubectl("get", "configmap", "registry-ca", "-o", r"jsonpath={.data.ca\.crt}")
         )
+        self.wait_for_routes()
         return Registry(self.address(), folder / "ca.crt", user, password)
 
     def wait_for_routes(self) -> None:
         """The node sends to a new pod what is meant for the Service a moment after the pod is ready."""
         host, _, port = self.address().partition(":")
-        reached = 0
         for _ in range(100):
-            try:
-                socket.create_connection((host, int(port)), 1).close()
-                reached += 1
-            except OSError:
-                reached = 0
-            if reached == 5:
-                return
+            with suppress(OSError):
+                return socket.create_connection((host, int(port)), 1).close()
             time.sleep(0.2)
         raise AssertionError(self.kubectl("get", "endpoints,pods,events", "-o", "wide"))
 

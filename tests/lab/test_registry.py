@@ -59,8 +59,6 @@ def test_accounts_come_later_and_images_stay(place: Place, tmp_path: Path) -> No
         removed = place.run("remove", "--yes")
         assert removed.returncode == 0
         assert place.names() == ["persistentvolumeclaim/registry-images"]
-        gone = ["wait", "--for=delete", "pods,endpointslices", "--all", "--timeout=60s"]
-        place.lab.kubectl("-n", place.namespace, *gone, check=False)
         place.installed(*storage)
         assert place.client(tmp_path).manifest("app", "1")
 
