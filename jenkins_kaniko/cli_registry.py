@@ -145,7 +145,8 @@ def status(name: str, namespace: str, output: str) -> None:
 @namespace_option
 @click.option("--with-images", is_flag=True, help="Remove the claim with its images too.")
 @yes_option
-def remove(name: str, namespace: str, with_images: bool, yes: bool) -> None:
+@output_option
+def remove(name: str, namespace: str, with_images: bool, yes: bool, output: str) -> None:
     """Remove a registry; the claim with its images stays, and so does the namespace.
 
     \b
@@ -158,5 +159,5 @@ def remove(name: str, namespace: str, with_images: bool, yes: bool) -> None:
     confirm(yes, f"Remove registry {namespace}/{name}{' and all its images' if with_images else ''}?")
     removed = registry_install.remove(objects, wanted, say, with_images=with_images)
     must_be_there(wanted, bool(removed))
-    for where in removed:
-        click.echo(where)
+    if output == "json":
+        print_json("registry remove", {"removed": removed})

@@ -53,7 +53,8 @@ def ls(repository: str | None, name: str, namespace: str, output: str) -> None:
 @name_option
 @namespace_option
 @yes_option
-def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool) -> None:
+@output_option
+def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool, output: str) -> None:
     """Remove each IMAGE, given as repository:tag or repository@digest, with all tags of the same digest.
 
     Space is free again after `registry gc`.
@@ -68,11 +69,13 @@ def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool) -> None:
     content = registry_content.content(objects, wanted)
     found = {image: None for reference in images for image in registry_content.condemned(content, reference)}
     for image in found:
-        click.echo(_line(image))
+        say(_line(image))
     confirm(yes, f"Remove {count(len(found), 'tag')}?")
     for repository, digest in dict.fromkeys((image.repository, image.digest) for image in found):
         content.remove(repository, digest)
         say(f"removed: {repository}@{digest}")
+    if output == "json":
+        print_json("registry rm", {"images": [asdict(image) for image in found]})
 
 
 @click.command()
@@ -80,7 +83,8 @@ def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool) -> None:
 @namespace_option
 @click.option("--dry-run", is_flag=True, help="Only count what would be removed.")
 @timeout_option
-def gc(name: str, namespace: str, dry_run: bool, timeout: float) -> None:
+@output_option
+def gc(name: str, namespace: str, dry_run: bool, timeout: float, output: str) -> None:
     """Free the space of layers that no image needs; pushes are refused meanwhile, pulls pause twice.
 
     \b
@@ -91,7 +95,10 @@ def gc(name: str, namespace: str, dry_run: bool, timeout: float) -> None:
 
     objects, wanted = _installed(name, namespace)
     number = registry_gc.collect(objects, wanted, say, dry_run=dry_run, timeout=timeout)
-    click.echo(f"{count(number, 'blob')} {'would be ' if dry_run else ''}removed")
+    if output == "json":
+        print_json("registry gc", {"blobs": number, "dryRun": dry_run})
+    else:
+        click.echo(f"{count(number, 'blob')} {'would be ' if dry_run else ''}removed")
 
 
 def _installed(name: str, namespace: str) -> tuple[Objects, Registry]:

@@ -99,8 +99,9 @@ def test_images_are_listed_removed_and_collected(place: Place, tmp_path: Path) -
         assert [(one["repository"], one["tag"]) for one in listed] == [("app", "1"), ("app", "2")]
         unknown = place.run("rm", "app:3", "--yes")
         assert (unknown.returncode, "tags of app: 1, 2" in unknown.stderr) == (1, True)
-        removed = place.run("rm", "app:1", "--yes")
-        assert (removed.returncode, removed.stderr) == (0, f"removed: app@{listed[0]['digest']}\n")
+        removed = place.run("rm", "app:1", "--yes", "-o", "json")
+        assert (removed.returncode, json.loads(removed.stdout)["images"]) == (0, listed[:1])
+        assert removed.stderr.endswith(f"removed: app@{listed[0]['digest']}\n")
         blobs = list((tmp_path / "images").rglob("data"))
         assert place.run("gc", "--dry-run").stdout == "3 blobs would be removed\n"
         collected = place.run("gc")
