@@ -21,8 +21,9 @@ NODE = "lab-node"
 
 
 @pytest.fixture(scope="module")
-def served(lab: Lab) -> Iterator[RegistryInCluster]:
-    with registry_in_cluster(lab) as made:
+def served(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryInCluster]:
+    """A registry, and who has no right but those of docs/registry-trust-rbac.yaml and docs/build-rbac.yaml."""
+    with registry_in_cluster(lab, tmp_path_factory.mktemp("kube") / "config") as made:
         yield made
         trust(made, "--remove")  # where a test did not come so far
 
@@ -33,8 +34,8 @@ def certs(lab: Lab) -> Path:
     return Path(lab.settings["LAB_NODE_ROOT"]) / "etc" / "containerd" / "certs.d"
 
 
-def command(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "KUBECONFIG": str(lab.kubeconfig)}
+def command(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
     return subprocess.run(
         [str(COMMAND), *arguments],
         env=environment, capture_output=True, text=True, timeout=180, check=False,
@@ -43,7 +44,7 @@ def command(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def trust(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedProcess[str]:
     image = served.lab.settings["LAB_BUSYBOX_IMAGE"]
-    return command(served.lab, "registry", "trust", "-n", served.namespace, "--image", image, *arguments)
+    return command(served.kubeconfig, "registry", "trust", "-n", served.namespace, "--image", image, *arguments)
 
 
 def builder(served: RegistryInCluster) -> list[str]:
@@ -52,7 +53,7 @@ def builder(served: RegistryInCluster) -> list[str]:
 
 
 def verify(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return command(served.lab, "registry", "verify", *builder(served), *arguments)
+    return command(served.kubeconfig, "registry", "verify", *builder(served), *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def image(served: RegistryInCluster, tmp_path_factory: pytest.TempPathFactory) -
     context = tmp_path_factory.mktemp("context")
     write(context, SHELL)
     pod = ["--ca-bundle", "registry-ca", "--profile", "small"]
-    built = command(served.lab, "build", str(context), "-t", f"{served.host}/app:1", *pod, *builder(served))
+    built = command(served.kubeconfig, "build", str(context), "-t", f"{served.host}/app:1", *pod, *builder(served))
     assert built.returncode == 0, built.stderr
     return built.stdout.strip()
 
@@ -189,6 +190,6 @@ def test_a_namespace_that_does_not_admit_the_pods_is_named(served: RegistryInClu
 )
 def test_what_cannot_be_trusted_is_named(lab: Lab, arguments: list[str], says: str) -> None:
     for name in ("trust", "verify"):
-        done = command(lab, "registry", name, *arguments)
+        done = command(lab.kubeconfig, "registry", name, *arguments)
         assert (done.returncode, done.stdout) == (1, "")
         assert says in done.stderr

@@ -8,13 +8,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trustme
+import yaml
 
 if TYPE_CHECKING:
     from tests.lab.conftest import Lab
 
+ROOT = Path(__file__).parent.parent.parent
 FOLDER = "/registry"
 CONFIG = {
     "version": 0.1,
@@ -30,6 +33,7 @@ class RegistryInCluster:
     lab: Lab
     namespace: str
     address: str
+    kubeconfig: Path
 
     @property
     def host(self) -> str:
@@ -51,6 +55,20 @@ class RegistryInCluster:
         metadata = {"name": "registry-ca"}
         self._apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": ca}})
         return ca
+
+    def admit(self) -> None:
+        """Make an account with the rights that docs/ names, and write down how it reaches the cluster."""
+        account = f"--serviceaccount={self.namespace}:admin"
+        self.kubectl("create", "serviceaccount", "admin")
+        for name, role in (("build", "jenkins-kaniko-build"), ("registry-trust", "jenkins-kaniko-trust")):
+            self.kubectl("apply", "-f", str(ROOT / "docs" / f"{name}-rbac.yaml"))
+            self.kubectl("create", "rolebinding", role, f"--role={role}", account)
+        nodes = "jenkins-kaniko-nodes"
+        self.kubectl("create", "clusterrolebinding", f"{nodes}-{self.namespace}", f"--clusterrole={nodes}", account)
+        given = yaml.safe_load(self.lab.kubeconfig.read_text())
+        token = self.kubectl("create", "token", "admin").strip()
+        given["users"] = [{"name": user["name"], "user": {"token": token}} for user in given["users"]]
+        self.kubeconfig.write_text(json.dumps(given))
 
     def start(self) -> None:
         """Start it, or start it anew, and wait until it serves."""
@@ -83,8 +101,8 @@ def _pod(image: str) -> dict[str, Any]:
 
 
 @contextmanager
-def registry_in_cluster(lab: Lab) -> Iterator[RegistryInCluster]:
-    """Make a namespace with a registry; all of it goes at the end."""
+def registry_in_cluster(lab: Lab, kubeconfig: Path) -> Iterator[RegistryInCluster]:
+    """Make a namespace with a registry, and who may make nodes trust it; all of it goes at the end."""
     namespace = f"trust-{secrets.token_hex(4)}"
     lab.kubectl("create", "namespace", namespace)
     try:
@@ -96,9 +114,12 @@ def registry_in_cluster(lab: Lab) -> Iterator[RegistryInCluster]:
         }
         lab.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(service))
         address = lab.kubectl("-n", namespace, "get", "service", "registry", "-o", "jsonpath={.spec.clusterIP}")
-        made = RegistryInCluster(lab, namespace, address)
+        made = RegistryInCluster(lab, namespace, address, kubeconfig)
         made.certify()
+        made.admit()
         made.start()
         yield made
     finally:
         lab.kubectl("delete", "namespace", namespace, "--wait=false")
+        lab.kubectl("delete", "clusterrolebinding", f"jenkins-kaniko-nodes-{namespace}", "--ignore-not-found")
+        lab.kubectl("delete", "clusterrole", "jenkins-kaniko-nodes", "--ignore-not-found")
