@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
+from typing import NoReturn
 
 import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_shared import mistakes_as_data, output_option, print_json
+from jenkins_kaniko.cli_shared import output_option, print_json
 
 namespace_option = click.option(
     "-n", "--namespace", default="shared-services", show_default=True, help="Where the registry runs."
 )
 name_option = click.option("--name", default="registry", show_default=True, help="Name of its Service.")
+
+
+@contextmanager
+def told_as(command: str, output: str) -> Iterator[None]:
+    """Tell errors as data too, and end by signals as by errors: what is in the cluster is removed on the way."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        sys.exit(errors.INTERRUPTED)
+    except errors.JenkinsKanikoError as error:
+        if output == "json":
+            from jenkins_kaniko.report import error_data
+
+            print_json(command, {"error": error_data(error)})
+        raise
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(errors.TERMINATED)
 
 
 @click.command()
@@ -48,7 +74,7 @@ def trust(
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.registry_trust import Trust
 
-    with mistakes_as_data(output, "registry trust"):
+    with told_as("registry trust", output):
         door = Objects()
         wanted = Trust(name, namespace, "", "") if remove else nodes.described(door, name, namespace)
         wanted = nodes.with_image(door, replace(wanted, restart=restart), image)

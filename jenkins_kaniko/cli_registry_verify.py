@@ -7,8 +7,8 @@ import sys
 import click
 
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_registry_trust import name_option, namespace_option
-from jenkins_kaniko.cli_shared import mistakes_as_data, output_option, print_json
+from jenkins_kaniko.cli_registry_trust import name_option, namespace_option, told_as
+from jenkins_kaniko.cli_shared import output_option, print_json
 
 
 @click.command()
@@ -70,7 +70,7 @@ def verify(
         "keep": False,
     }
     listener = Listener(note=_say, detail=_nothing, line=_say if verbose else _nothing)
-    with mistakes_as_data(output, "registry verify"):
+    with told_as("registry verify", output):
         door = Objects()
         registry = described(door, name, namespace)
         pulls = Pulls(registry.hosts[0], namespace, registry_secret or DEFAULT_SECRET)

@@ -18,6 +18,7 @@ from jenkins_kaniko.attempt import Listener
 from jenkins_kaniko.buildjob import MANAGED, Spec
 from jenkins_kaniko.contexts import Context, Facts
 from jenkins_kaniko.contexts_stream import FILE, Entry
+from jenkins_kaniko.errors import JenkinsKanikoError
 from jenkins_kaniko.explain import Seen, explanation
 from jenkins_kaniko.nodepods import Node, failed, name_of, outcomes
 from jenkins_kaniko.nodereport import NodeOutcome
@@ -80,6 +81,8 @@ def verify(
         UnreachableError: the cluster does not answer, or forbids it.
     """
     nodes = [node for node in door.listed("Node") if not node["spec"].get("unschedulable")]
+    if not nodes:
+        raise JenkinsKanikoError("no node of the cluster takes pods: kubectl get nodes")
     images = {}
     for architecture in sorted({_architecture(node) for node in nodes}):
         spec = _spec(pulls, architecture, given)
