@@ -20,7 +20,7 @@ from jenkins_kaniko.cli_shared import output_option, print_json
 @click.option(
     "--registry-secret",
     metavar="NAME",
-    help="Secret with the registry accounts; else docker-config, if there is one.",
+    help="Secret with the registry accounts; else NAME-docker-config, if there is one.",
 )
 @click.option(
     "--timeout", type=DURATION, default="5m", show_default=True, help="How long the build may take, and then all nodes."
@@ -49,7 +49,6 @@ def verify(
     """
     from jenkins_kaniko import nodereport
     from jenkins_kaniko.attempt import Listener
-    from jenkins_kaniko.buildspec import DEFAULT_SECRET
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.cluster_pods import Pods
     from jenkins_kaniko.registry_trust_nodes import described
@@ -61,7 +60,7 @@ def verify(
         "image": image,
         "builder_distribution": builder_distribution,
         "builder_version": builder_version,
-        "registry_secret": registry_secret,
+        "registry_secret": None,
         "ca_bundle": f"{name}-ca",
         "profile": "small",
         "tolerations": (),
@@ -73,7 +72,7 @@ def verify(
     with told_as("registry verify", output):
         door = Objects()
         registry = described(door, name, namespace)
-        pulls = Pulls(registry.hosts[0], namespace, registry_secret or DEFAULT_SECRET)
+        pulls = Pulls(registry.hosts[0], namespace, registry_secret or f"{name}-docker-config")
         nodes = verify_nodes(door, Pods(namespace), pulls, given, listener)
     if output == "json":
         print_json("registry verify", {"nodes": nodereport.data(nodes)})

@@ -9,13 +9,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from jenkins_kaniko import build, buildspec, podstate
 from jenkins_kaniko.attempt import Door as BuildDoor
 from jenkins_kaniko.attempt import Listener
-from jenkins_kaniko.buildjob import MANAGED, Spec
+from jenkins_kaniko.buildjob import MANAGED, Mounted, Spec
 from jenkins_kaniko.contexts import Context, Facts
 from jenkins_kaniko.contexts_stream import FILE, Entry
 from jenkins_kaniko.errors import JenkinsKanikoError
@@ -55,7 +55,7 @@ class Pulls:
     Attributes:
         host: of the registry, as names of images begin.
         namespace: of the builds and the pods.
-        secret: with the registry accounts, where there are any.
+        secret: with the registry accounts; it need not be there.
     """
 
     host: str
@@ -97,7 +97,8 @@ def _spec(pulls: Pulls, architecture: str, given: Mapping[str, Any]) -> Spec:
         "cache": False,
         "extraArgs": ["--reproducible"],
     }
-    return buildspec.spec_from(options, {}, {**given, "node_selector": (f"{ARCHITECTURE}={architecture}",)})
+    spec = buildspec.spec_from(options, {}, {**given, "node_selector": (f"{ARCHITECTURE}={architecture}",)})
+    return replace(spec, registry_secret=Mounted(pulls.secret, optional=True))
 
 
 def _context() -> Context:

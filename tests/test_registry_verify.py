@@ -12,13 +12,13 @@ from jenkins_kaniko import build as builds
 from jenkins_kaniko import registry_verify
 from jenkins_kaniko.attempt import Listener
 from jenkins_kaniko.build import Result
-from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError
 from jenkins_kaniko.registry_verify import Pulls
 from tests.support.fake_cluster import FakeCluster
 
-PULLS = Pulls("registry.shared:5000", "shared", "docker-config")
+PULLS = Pulls("registry.shared:5000", "shared", "registry-docker-config")
 GIVEN = {
     "name": None, "image": None, "builder_distribution": None, "builder_version": None, "registry_secret": None,
     "ca_bundle": "registry-ca", "profile": "small", "tolerations": (), "timeout": 60, "pending_timeout": 60,
@@ -91,6 +91,8 @@ def test_an_image_for_each_architecture_and_a_pod_on_each_node(built: list[Spec]
         ({"kubernetes.io/arch": name}, f"registry.shared:5000/jenkins-kaniko/verify:{name}")
         for name in ("amd64", "arm64")
     ]
+    assert {one.registry_secret for one in built} == {Mounted("registry-docker-config", optional=True)}
+    assert cluster.made[0]["spec"]["imagePullSecrets"] == [{"name": "registry-docker-config"}]
     assert {one["spec"]["nodeName"]: one["spec"]["containers"][0]["image"] for one in cluster.made} == {
         name: f"registry.shared:5000/jenkins-kaniko/verify@sha256:{architecture}"
         for name, architecture in (("a", "amd64"), ("b", "arm64"), ("d", "amd64"))
