@@ -1,7 +1,8 @@
 # Runs once on each node, in a pod that sees nothing of the node but the folders of one container runtime: makes that
 # runtime find a registry of the cluster by the Service's address and trust its certificate, or takes that back.
 # trust-node.sh containerd|k3s|rke2|cri-o trust|remove [restart]
-# Its last line is a word and what there is to say: ready, written, unset, refused, removed.
+# Its last line is a word and what there is to say: ready, written, unset, refused, removed; default, where it depends on
+# containerd's version.
 # Every file and every block that is ours carries the mark; nothing without it is changed.
 
 set -e
