@@ -81,6 +81,7 @@ def test_the_certificate_is_renewed_and_the_authority_changes_under_running_clie
     place.wait_for_routes()
     both = place.secret("registry-ca-key")["tls.crt"]
     assert both.endswith(first["tls.crt"])
+    assert before.ca
     for trusted in (first["tls.crt"], both, both.removesuffix(first["tls.crt"])):
         before.ca.write_bytes(trusted)
         with pytest.raises(urllib.error.HTTPError, match="404"):
