@@ -38,7 +38,7 @@ def test_a_build_survives(
     write(tmp_path, f"{SHELL}RUN {COUNT}\n")
     tag = f"{part}-{seconds:g}"
     with subprocess.Popen(
-        builds.command(str(tmp_path), "-t", f"{image}:{tag}", "--no-cache"),
+        builds.command(str(tmp_path), "-t", f"{image}:{tag}", "--no-cache", "--timeout", "4m"),
         env=builds.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -46,12 +46,15 @@ def test_a_build_survives(
     ) as process:
         try:
             assert process.stderr
+            assert process.stdout
             begin = []
             while "line 5\n" not in begin:
                 begin.append(process.stderr.readline())
                 assert process.poll() is None, "".join(begin)
             restart(part, seconds)
-            output, said = process.communicate(timeout=180)
+            said = process.stderr.read()  # communicate() would leave out what is buffered here already
+            output = process.stdout.read()
+            process.wait(timeout=10)
         finally:
             process.kill()
     log = "".join(begin) + said
