@@ -55,11 +55,12 @@ def made(
     uid, keep = None, spec.keep
     try:
         uid = door.create_job(manifest)
-        _check_name(door, spec)
-        if spec.secrets:
-            door.create_secret(buildjob.secret(spec, number, uid))
+        # At once: a pod that looks for them in vain looks again only half a second later.
         if archive:
             door.create_config_map(buildjob.config_map(spec, number, uid, archive))
+        if spec.secrets:
+            door.create_secret(buildjob.secret(spec, number, uid))
+        _check_name(door, spec)
         yield uid
         keep = keep or detached
     except (KeyboardInterrupt, SystemExit):
