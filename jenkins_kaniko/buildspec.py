@@ -8,6 +8,7 @@ import secrets
 import shlex
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from jenkins_kaniko import buildsecrets, errors, resources
@@ -33,7 +34,8 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
     """
     secrets_read = buildsecrets.read(given["secrets"], environment)
     options = typed_options(given, environment) | {"secrets": buildsecrets.places(secrets_read)}
-    return spec_from(options, secrets_read, given)
+    spec = spec_from(options, secrets_read, given)
+    return replace(spec, probe=_probe(given["probe"], given["probe_timeout"]))
 
 
 def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], given: Mapping[str, Any]) -> Spec:
@@ -60,7 +62,6 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
         timeout=given["timeout"],
         pending_timeout=given["pending_timeout"],
         keep=given["keep"],
-        probe=_probe(given["probe"], given["probe_timeout"]),
     )
 
 

@@ -37,7 +37,7 @@ TERMINATING = Kind(
 NOT_ALLOWED = Kind(
     "rights-missing", ERROR,
     "the account may not do all that a build needs",
-    "kubectl apply -n {namespace} -f resources/jenkins_kaniko/rbac/build.yaml && kubectl create rolebinding "
+    "jenkins-kaniko render rbac build | kubectl apply -n {namespace} -f - && kubectl create rolebinding "
     "jenkins-kaniko-build -n {namespace} --role=jenkins-kaniko-build --user={user}",
 )  # fmt: skip
 POD_SECURITY = Kind(

@@ -48,6 +48,7 @@ def validate(config: Path, output: str, strict: bool) -> None:
 
 
 @click.command()
+@click.argument("words", nargs=-1, metavar="[rbac [NAME]...]")
 @config_option
 @output_option
 @click.option(
@@ -61,15 +62,19 @@ def validate(config: Path, output: str, strict: bool) -> None:
 )
 @click.option("--template", "only", metavar="NAME", help="Only this template.")
 @click.option("--cloud", metavar="CONTROLLER", help="The whole cloud of this controller, which needs its ensureCloud.")
-def render(config: Path, output: str, form: str, only: str | None, cloud: str | None) -> None:
-    """Print the agent pods; no controller needed.
+def render(words: tuple[str, ...], config: Path, output: str, form: str, only: str | None, cloud: str | None) -> None:
+    """Print the agent pods, or with rbac the rights that commands need in a cluster; no controller needed.
 
     \b
     Examples:
       jenkins-kaniko render --template kaniko
+      jenkins-kaniko render rbac build | kubectl apply -n builds -f -
       jenkins-kaniko render --format helm > templates.yaml
       jenkins-kaniko render --format configmap --cloud main | kubectl apply -f -
     """
+    if words:
+        click.echo(_roles(*words), nl=False)
+        return
     from jenkins_kaniko import forms
 
     if cloud and (only or form == forms.POD):
@@ -92,6 +97,18 @@ def render(config: Path, output: str, form: str, only: str | None, cloud: str | 
         print_json("render", {"format": form, "result": data})
     else:
         click.echo(forms.as_text(form, data), nl=False)
+
+
+def _roles(what: str, *names: str) -> str:
+    """Return the packaged roles of some commands, or of all, as they are, with the comments on how to give them."""
+    from jenkins_kaniko import resources
+
+    there = resources.roles()
+    if what != "rbac":
+        raise click.UsageError(f"{what!r} cannot be rendered; allowed: rbac, or nothing for the agent pods")
+    if unknown := [name for name in names if name not in there]:
+        raise click.UsageError(f"no roles are called {', '.join(unknown)}; there are: {', '.join(there)}")
+    return "---\n".join(resources.text(f"rbac/{name}.yaml") for name in names or there)
 
 
 @click.command()

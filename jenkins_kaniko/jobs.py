@@ -56,10 +56,10 @@ def made(
     try:
         uid = door.create_job(manifest)
         # At once: a pod that looks for them in vain looks again only half a second later.
-        if archive:
-            door.create_config_map(buildjob.config_map(spec, number, uid, archive))
         if spec.secrets:
             door.create_secret(buildjob.secret(spec, number, uid))
+        if archive:
+            door.create_config_map(buildjob.config_map(spec, number, uid, archive))
         _check_name(door, spec)
         yield uid
         keep = keep or detached

@@ -19,6 +19,11 @@ def text(name: str) -> str:
     return files(PACKAGE).joinpath(name).read_text(encoding="utf-8")
 
 
+def roles() -> list[str]:
+    """Return the names of the files in rbac/, each the rights that a command needs."""
+    return sorted(file.name.removesuffix(".yaml") for file in files(PACKAGE).joinpath("rbac").iterdir())
+
+
 @cache
 def engines_file() -> dict[str, Any]:
     """Return all of engines.json, as the step reads it too."""

@@ -170,6 +170,18 @@ def test_text_and_json_of_a_form_are_the_same(run: Run, form: str) -> None:
     assert data == {"schemaVersion": 1, "command": "render", "format": form, "result": shown}
 
 
+def test_the_rights_of_commands_are_printed(run: Run) -> None:
+    folder = Path(__file__).parent.parent / "resources" / "jenkins_kaniko" / "rbac"
+    names = sorted(path.stem for path in folder.iterdir())
+    every = list(yaml.safe_load_all(run("render", "rbac").out))
+    each = [role for name in names for role in yaml.safe_load_all(run("render", "rbac", name).out)]
+    assert every == each
+    assert {role["kind"] for role in every} == {"Role", "ClusterRole"}
+    wrong = run("render", "rbac", "bild")
+    assert (wrong.code, wrong.out) == (1, "")
+    assert f"no roles are called bild; there are: {', '.join(names)}" in wrong.err
+
+
 def test_one_template_can_be_rendered(run: Run) -> None:
     [item] = yaml.safe_load(run("render", "--format", "jcasc", "--template", "big").out)
     assert item["name"] == "big"

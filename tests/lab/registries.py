@@ -1,5 +1,5 @@
 """What tests of `jenkins-kaniko registry` share: a namespace of the level restricted, and an identity that has no right
-but those of docs/registry-rbac.yaml."""
+but those of resources/jenkins_kaniko/rbac/registry.yaml."""
 
 from __future__ import annotations
 
@@ -133,7 +133,9 @@ def registry_namespace(lab: Lab, builds: Builds, kubeconfig: Path) -> Iterator[P
         lab.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
         made.kubectl("create", "serviceaccount", "builder")
         for where, role in ((namespace, "registry"), (builds.namespace, "registry-for")):
-            lab.kubectl("apply", "-n", where, "-f", str(ROOT / "docs" / "registry-rbac.yaml"))
+            lab.kubectl(
+                "apply", "-n", where, "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "registry.yaml")
+            )
             name = f"jenkins-kaniko-{role}"
             lab.kubectl("create", "rolebinding", namespace, "-n", where, f"--role={name}", account)
         write_kubeconfig(Builds(lab, namespace, made.kubeconfig), made.kubeconfig)

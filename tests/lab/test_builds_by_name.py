@@ -226,9 +226,9 @@ def test_what_a_killed_client_left_is_found_and_removed(builds: Builds, ask: Ask
 
 @pytest.fixture(scope="module")
 def isolating(builds: Builds, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of who has no right but those of docs/build-isolate-rbac.yaml."""
+    """The environment of who has no right but those of resources/jenkins_kaniko/rbac/build-isolate.yaml."""
     account, name = f"--serviceaccount={builds.namespace}:isolating", f"{builds.namespace}-isolating"
-    rules = (ROOT / "docs" / "build-isolate-rbac.yaml").read_text(encoding="utf-8")
+    rules = (ROOT / "resources" / "jenkins_kaniko" / "rbac" / "build-isolate.yaml").read_text(encoding="utf-8")
     rules = rules.replace("registry-ca", "lab-ca").replace("jenkins-kaniko-isolate", name)
     builds.kubectl("create", "serviceaccount", "isolating")
     builds.kubectl("apply", "-f", "-", stdin=rules)

@@ -1,5 +1,5 @@
 """`jenkins-kaniko registry` from the command line's outside, by an identity that has no right but those of
-docs/registry-rbac.yaml, in a namespace of the level restricted."""
+resources/jenkins_kaniko/rbac/registry.yaml, in a namespace of the level restricted."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NODE = "lab-node"
 
 @pytest.fixture(scope="module")
 def served(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryInCluster]:
-    """A registry, and who has no right but those of docs/registry-trust-rbac.yaml and docs/build-rbac.yaml."""
+    """A registry, and who has no right but those of rbac/registry-trust.yaml and rbac/build.yaml."""
     with registry_in_cluster(lab, tmp_path_factory.mktemp("kube") / "config") as made:
         yield made
         trust(made, "--remove")  # where a test did not come so far

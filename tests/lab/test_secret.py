@@ -184,7 +184,7 @@ def test_who_may_not_write_secrets_is_told(builds: Builds) -> None:
 
 
 def test_the_role_in_the_docs_is_enough_and_not_too_much(builds: Builds, registry: Registry, tmp_path: Path) -> None:
-    builds.kubectl("apply", "-f", str(ROOT / "docs" / "secret-rbac.yaml"))
+    builds.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "secret.yaml"))
     builds.kubectl("create", "serviceaccount", "accounts")
     who = f"--serviceaccount={builds.namespace}:accounts"
     builds.kubectl("create", "rolebinding", "accounts", "--role=jenkins-kaniko-secret", who)

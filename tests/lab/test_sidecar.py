@@ -88,7 +88,7 @@ class Release:
 
 @pytest.fixture(scope="module")
 def installed(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
-    """A namespace with the rights that docs/sidecar-rbac.yaml gives, and a controller."""
+    """A namespace with the rights that resources/jenkins_kaniko/rbac/sync.yaml gives, and a controller."""
     namespace, folder = f"sidecar-{secrets.token_hex(4)}", tmp_path_factory.mktemp("casc")
     lab.kubectl("create", "namespace", namespace)
     try:
@@ -98,7 +98,7 @@ def installed(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
         with standin:
             release = Release(lab, namespace, folder, standin, kubeconfig)
             release.kubectl("create", "serviceaccount", "ci")
-            release.kubectl("apply", "-f", str(ROOT / "docs" / "sidecar-rbac.yaml"))
+            release.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "sync.yaml"))
             account = f"--serviceaccount={namespace}:ci"
             release.kubectl("create", "rolebinding", "jenkins-kaniko", "--role=jenkins-kaniko", account)
             kubeconfig.write_text(json.dumps(as_account(lab, release.kubectl("create", "token", "ci").strip())))

@@ -61,7 +61,7 @@ class RegistryInCluster:
         account = f"--serviceaccount={self.namespace}:admin"
         self.kubectl("create", "serviceaccount", "admin")
         for name, role in (("build", "jenkins-kaniko-build"), ("registry-trust", "jenkins-kaniko-trust")):
-            self.kubectl("apply", "-f", str(ROOT / "docs" / f"{name}-rbac.yaml"))
+            self.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / f"{name}.yaml"))
             self.kubectl("create", "rolebinding", role, f"--role={role}", account)
         nodes = "jenkins-kaniko-nodes"
         self.kubectl("create", "clusterrolebinding", f"{nodes}-{self.namespace}", f"--clusterrole={nodes}", account)
