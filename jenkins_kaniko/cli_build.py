@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_after import after_options, notifying
 from jenkins_kaniko.cli_build_all import all_options, build_wanted, single_source, wanted_builds
 from jenkins_kaniko.cli_build_modes import check, door, mode_options, own_namespace, tell_sent
@@ -64,7 +61,7 @@ def build(
     """
     if given["every"]:
         builds = wanted_builds(sources, output, given)
-        with _ending_well(output):
+        with told_as("build", output):
             sys.exit(build_wanted(builds, output, verbose, given))
     source = single_source(sources, given["tags"])
     from jenkins_kaniko.buildspec import spec_of
@@ -72,7 +69,7 @@ def build(
     spec = spec_of(given, os.environ)
     check(given, digest_file)
     with (
-        _ending_well(output),
+        told_as("build", output),
         notifying(() if render else given["receivers"], spec) as pushed,
         _opened(source, subfolder, spec) as context,
     ):
@@ -102,18 +99,6 @@ def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]
     dockerfile = spec.options.get("dockerfile", "Dockerfile")
     with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=say) as context:
         yield context
-
-
-@contextmanager
-def _ending_well(output: str) -> Iterator[None]:
-    """End by signals as by errors: what is in the cluster is removed on the way."""
-    signal.signal(signal.SIGTERM, _terminated)
-    with told_as("build", output):
-        yield
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(errors.TERMINATED)
 
 
 def _manifests(spec: Spec, context: Context) -> str:

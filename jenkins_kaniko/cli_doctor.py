@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import pod_options
-from jenkins_kaniko.cli_shared import config_option, load, output_option, print_json, quiet_work
+from jenkins_kaniko.cli_shared import config_option, heed_sigterm, load, output_option, print_json, quiet_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 TRIAL: dict[str, Any] = {
     "secrets": (), "dockerfile": None, "target": None, "engine": None, "build_args": (), "labels": (),
     "annotations": (), "env": (), "cache": False, "cache_repo": None, "cache_ttl": None, "cache_copy_layers": False,
-    "platforms": (), "retries": 0,
+    "platforms": (), "retries": 0, "probe": None, "probe_timeout": 0,
 }  # fmt: skip
 """The options of a build that doctor does not have."""
 NO_IMAGE = "image"
@@ -54,7 +52,7 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     """
     from jenkins_kaniko.doctor import has_errors, ordered
 
-    signal.signal(signal.SIGTERM, _terminated)
+    heed_sigterm()
     typed = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
     fleet = load(config, output, "doctor") if typed or config.is_file() else None
     templates = None if given["namespace"] else fleet
@@ -67,11 +65,6 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     _tell(found, output)
     if has_errors(found):
         sys.exit(errors.ILL)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End as by an error: what is in the cluster is removed on the way."""
-    sys.exit(errors.TERMINATED)
 
 
 def _in_cluster(fleet: Fleet | None, repository: str | None, build: bool, given: dict[str, Any]) -> list[Finding]:

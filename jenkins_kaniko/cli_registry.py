@@ -17,12 +17,11 @@ from jenkins_kaniko.cli_registry_options import (
     name_option,
     namespace_option,
     opened,
-    say,
     settings_options,
     timeout_option,
     yes_option,
 )
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_shared import output_option, print_json, say
 
 COMMANDS = {
     "install": "cli_registry",

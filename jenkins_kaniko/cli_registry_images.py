@@ -13,11 +13,10 @@ from jenkins_kaniko.cli_registry_options import (
     name_option,
     namespace_option,
     opened,
-    say,
     timeout_option,
     yes_option,
 )
-from jenkins_kaniko.cli_shared import count, output_option, print_json
+from jenkins_kaniko.cli_shared import count, output_option, print_json, say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.cluster_objects import Objects

@@ -79,7 +79,3 @@ def must_be_there(wanted: Registry, there: bool) -> None:
     if not there:
         where = f"registry {wanted.namespace}/{wanted.name}"
         raise errors.WrongInputError(f"{where}: there is none; jenkins-kaniko registry install makes one")
-
-
-def say(text: str) -> None:
-    click.echo(text, err=True)

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
-from typing import NoReturn
 
 import click
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
 namespace_option = click.option(
     "-n", "--namespace", default="shared-services", show_default=True, help="Where the registry runs."
 )
 name_option = click.option("--name", default="registry", show_default=True, help="Name of its Service.")
-
-
-@contextmanager
-def told_as(command: str, output: str) -> Iterator[None]:
-    """Tell errors as data too, and end by signals as by errors: what is in the cluster is removed on the way."""
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        sys.exit(errors.INTERRUPTED)
-    except errors.JenkinsKanikoError as error:
-        if output == "json":
-            from jenkins_kaniko.report import error_data
-
-            print_json(command, {"error": error_data(error)})
-        raise
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(errors.TERMINATED)
 
 
 @click.command()
@@ -79,12 +53,12 @@ def trust(
         wanted = Trust(name, namespace, "", "") if remove else nodes.described(door, name, namespace)
         wanted = nodes.with_image(door, replace(wanted, restart=restart), image)
         carry_out = nodes.untrust if remove else nodes.trust
-        outcome = carry_out(door, wanted, timeout, lambda line: click.echo(line, err=True))
+        outcome = carry_out(door, wanted, timeout, say)
     if output == "json":
         print_json("registry trust", {"change": outcome.change, "nodes": nodereport.data(outcome.nodes)})
     else:
         click.echo(nodereport.text(outcome.nodes))
     code = nodereport.exit_code(outcome.nodes)
     if code == errors.OK:
-        click.echo(outcome.change, err=True)
+        say(outcome.change)
     sys.exit(code)

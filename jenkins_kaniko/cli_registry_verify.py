@@ -7,8 +7,8 @@ import sys
 import click
 
 from jenkins_kaniko.cli_build_options import DURATION
-from jenkins_kaniko.cli_registry_trust import name_option, namespace_option, told_as
-from jenkins_kaniko.cli_shared import output_option, print_json
+from jenkins_kaniko.cli_registry_trust import name_option, namespace_option
+from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
 
 @click.command()
@@ -68,7 +68,7 @@ def verify(
         "pending_timeout": timeout,
         "keep": False,
     }
-    listener = Listener(note=_say, detail=_nothing, line=_say if verbose else _nothing)
+    listener = Listener(note=say, detail=_nothing, line=say if verbose else _nothing)
     with told_as("registry verify", output):
         door = Objects()
         registry = described(door, name, namespace)
@@ -79,10 +79,6 @@ def verify(
     else:
         click.echo(nodereport.text(nodes))
     sys.exit(nodereport.exit_code(nodes))
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def _nothing(_text: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -224,9 +226,19 @@ def print_json(command: str, data: dict[str, Any]) -> None:
     click.echo(report.as_json(command, data))
 
 
+def heed_sigterm() -> None:
+    """End by SIGTERM as by an error: what is in the cluster is removed on the way."""
+    signal.signal(signal.SIGTERM, _terminated)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(errors.TERMINATED)
+
+
 @contextmanager
 def told_as(command: str, output: str) -> Iterator[None]:
-    """Tell errors as data too, and end by Ctrl-C like everything that changes no controller."""
+    """Tell errors as data too, and end by signals as by errors: what is in the cluster is removed on the way."""
+    heed_sigterm()
     try:
         yield
     except (KeyboardInterrupt, click.Abort):
