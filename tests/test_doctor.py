@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+from click.testing import CliRunner
 
 from jenkins_kaniko import checks_cluster, checks_registry, doctor, doctorreport
 from jenkins_kaniko.buildjob import Mounted, Spec
+from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
@@ -155,3 +157,10 @@ def test_no_kind_of_finding_has_the_name_of_another() -> None:
     listed = [kind.name for kind in doctor.KINDS]
     assert sorted(set(listed)) == sorted(listed)
     assert checks_cluster.QUOTA.name in listed
+
+
+def test_a_cluster_that_nobody_configured_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere")
+    outcome = CliRunner().invoke(cli, ["doctor", "-n", "builds", "-t", "r.example.com/app", "-o", "json"])
+    assert [one["name"] for one in json.loads(outcome.stdout)["findings"]] == ["cluster-unreachable"]
+    assert outcome.exit_code == 8
