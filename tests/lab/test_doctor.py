@@ -217,7 +217,8 @@ def test_rights_are_missing(doctor: Doctor, builds: Builds, repository: list[str
         account = f"--serviceaccount={builds.namespace}:builder"
         builds.kubectl("create", "rolebinding", "build", "--role=jenkins-kaniko-build", account)
     assert found.keys() == {"rights-missing"}
-    assert "create and list and delete jobs, create configmaps" in found["rights-missing"]["evidence"]
+    missing = "create and list and delete jobs, create and list and delete configmaps"
+    assert missing in found["rights-missing"]["evidence"]
     assert f"--user=system:serviceaccount:{builds.namespace}:builder" in found["rights-missing"]["fix"]
 
 
