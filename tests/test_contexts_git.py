@@ -18,6 +18,7 @@ import pytest
 from jenkins_kaniko.contexts import Facts, opened
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
 from tests.support.git_server import ENVIRONMENT, Host, git, serving
+from tests.test_interrupt import heeding_ctrl_c
 
 COMMITTED = 1_714_972_089
 CREATED = "2024-05-06T05:08:09Z"
@@ -354,7 +355,8 @@ def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path) -> None:
     program.chmod(0o755)
     code = "from jenkins_kaniko.contexts import opened\nwith opened('http://127.0.0.1:1/app.git'): pass"
     variables = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}", "TMPDIR": tempfile.gettempdir()}
-    process = subprocess.Popen([sys.executable, "-c", code], env=variables, stderr=subprocess.PIPE)
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, preexec_fn=heeding_ctrl_c)
     child = tmp_path / "child"
     while not (child.exists() and child.read_text(encoding="utf-8").endswith("\n")):
         time.sleep(0.05)
