@@ -27,7 +27,7 @@ def evict(builds: Builds, pod: str) -> None:
 def test_an_evicted_build_is_built_again_and_keeps_its_name(
     run: Run, builds: Builds, image: str, registry: Registry, tmp_path: Path
 ) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 5 && echo done >/result\n")
+    write(tmp_path, f"{SHELL}RUN echo begun && sleep 12 && echo done >/result\n")
     with started(builds, tmp_path, ".", "-t", f"{image}:evicted", "--name", "evicted", "--no-cache") as process:
         said_until(process, "begun\n")
         evict(builds, pod_of(builds, "evicted"))
