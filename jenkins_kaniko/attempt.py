@@ -246,7 +246,7 @@ class Attempt:
         """Return a pod that the cluster did nothing to."""
         self._seen = True
         if pod is None:
-            raise _lost(podstate.DELETED)
+            raise _lost(jobs.disruption(self._door, self._spec, self._name) or podstate.DELETED)
         if why := podstate.cut_short(pod, DEFAULT_ENGINE) or podstate.lost(pod):
             raise _lost(why)
         return pod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import kubernetes
@@ -13,9 +14,11 @@ import urllib3
 from jenkins_kaniko.cluster import TIMEOUT_SECONDS, current_namespace, translated
 from jenkins_kaniko.cluster_exec import fed
 from jenkins_kaniko.cluster_http import Connection, denials, message
-from jenkins_kaniko.errors import UnansweredError
+from jenkins_kaniko.errors import UnansweredError, UnreachableError
 
 TAKEN = "there already; wait for its end, or give another --name"
+RECOVERY_SECONDS = 30
+"""How long an API server that was away may deny what it allowed: it answers before it has read its roles (measured)."""
 
 
 class Pods:
@@ -31,6 +34,7 @@ class Pods:
             UnreachableError: no cluster is configured.
         """
         self._connection = Connection()
+        self._away: float | None = None
         self.namespace = namespace or current_namespace()
 
     def create_job(self, manifest: Mapping[str, Any]) -> str:
@@ -169,5 +173,15 @@ class Pods:
         place = path if path.startswith("namespaces") else f"namespaces/{self.namespace}/{path}"
         return f"{group}/{place}"
 
-    def _asking(self, right: str, *expected: int) -> Any:
-        return translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected)
+    @contextmanager
+    def _asking(self, right: str, *expected: int) -> Iterator[None]:
+        try:
+            with translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected):
+                yield
+        except UnansweredError:
+            self._away = time.monotonic()
+            raise
+        except UnreachableError as error:
+            if self._away is None or time.monotonic() > self._away + RECOVERY_SECONDS:
+                raise
+            raise UnansweredError(str(error)) from None

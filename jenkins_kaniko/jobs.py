@@ -13,6 +13,8 @@ from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableErro
 
 PATIENCE_SECONDS = 120
 """How long an API server may not answer, as while it restarts."""
+LOOKS = 5
+"""How many times, a second apart, a Job is asked why it failed."""
 Answer = TypeVar("Answer")
 
 
@@ -91,6 +93,20 @@ def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[s
             patiently(lambda: door.delete_job(name, uid))
     except UnreachableError as error:
         tell(f"job {name} is left until an hour after its end: {error}")
+
+
+def disruption(door: Door, spec: Spec, name: str) -> str | None:
+    """Return why the cluster took the pod of a Job of ours, which is gone, off its node; None where it did not.
+
+    The Job remembers it, by the podFailurePolicy that buildjob gives it (Kubernetes 1.26), and fails soon after its pod.
+    """
+    for _ in range(LOOKS):
+        for job in patiently(lambda: door.jobs(spec.label)):
+            for condition in job.get("status", {}).get("conditions", []):
+                if job["metadata"]["name"] == name and condition["type"] in ("FailureTarget", "Failed"):
+                    return condition["message"] if condition["reason"] == "PodFailurePolicy" else None
+        time.sleep(1)
+    return None
 
 
 def _uid_of(door: Door, spec: Spec, name: str) -> str | None:

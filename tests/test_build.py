@@ -172,6 +172,26 @@ def test_an_evicted_pod_is_replaced(evicted: dict[str, Any]) -> None:
     assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
 
 
+def test_an_evicted_pod_that_is_gone_before_anybody_looked_is_replaced() -> None:
+    """Its Job tells it, a moment later."""
+    remembered = {
+        "type": "FailureTarget",
+        "reason": "PodFailurePolicy",
+        "message": "Pod builds/app-x1 has condition DisruptionTarget matching FailJob rule at index 0",
+    }
+    cluster, told = FakeCluster([[RUNNING], [None], [ended()]], failed={"app": [[], [remembered]]}), Told()
+    assert build(spec(), context(), cluster, told.listener).digest == DIGEST
+    assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
+    policy = cluster.made[0]["spec"]["podFailurePolicy"]
+    assert policy == {"rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+
+
+def test_a_pod_that_its_job_blames_is_not_replaced() -> None:
+    failed = {"type": "Failed", "reason": "BackoffLimitExceeded", "message": "Job has reached the backoff limit"}
+    error = failure(FakeCluster([[RUNNING], [None]], failed={"app": [[failed]]}))
+    assert str(error).splitlines()[0] == f"{IMAGE}: the pod was deleted"
+
+
 @pytest.mark.parametrize(
     "watches",
     [[[RUNNING, None]], [[RUNNING], [None]], [[RUNNING], []], [[RUNNING], [going(RUNNING)]], [[going(ended(2, ""))]]],

@@ -113,6 +113,18 @@ def test_why_a_job_cannot_be_made_is_told(
     assert (type(error), str(error)) == (kind, text)
 
 
+def test_an_api_server_that_was_away_may_deny_for_a_while(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers before it has read who may what."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pods, seen = Pods("builds"), []
+    for passed, status in ((0, 403), (0, 503), (29, 403), (2, 403), (0, 503), (29, 503), (29, 401), (2, 403)):
+        now[0], api.status = now[0] + passed, status
+        seen.append(type(failure(lambda: pods.events("app"))))
+    denied, unanswered = UnreachableError, UnansweredError
+    assert seen == [denied, unanswered, unanswered, denied, unanswered, unanswered, unanswered, denied]
+
+
 def test_an_answer_of_a_proxy_is_no_json(api: Api) -> None:
     api.status, api.body = 403, b"<html>"
     assert str(failure(lambda: Pods("builds").create_job(JOB))) == "Forbidden"

@@ -201,16 +201,16 @@ def test_cut_connections_lose_and_repeat_no_line(
 
 
 def test_what_a_killed_client_left_is_found_and_removed(builds: Builds, ask: Ask, image: str, tmp_path: Path) -> None:
-    write(tmp_path, f"{SHELL}RUN echo begun && sleep 3\n")
+    write(tmp_path, f"{SHELL}RUN echo begun && sleep 8\n")
     with client(builds, str(tmp_path), "-t", f"{image}:left", "--name", "left", "--no-cache") as process:
         process.kill()
     labels = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
     for name, more in (("orphan", {"jenkins-kaniko/build": "long-ago"}), ("other", {})):
         manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {**labels, **more}}}
         builds.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
-    assert "left" not in ask("gc", "--older-than", "1s").stdout
-    until(lambda: states(ask) == {"left": "succeeded"})
     expected = [f"job {builds.namespace}/left: it ended", f"configmap {builds.namespace}/orphan: its Job is gone"]
+    assert expected[0] not in ask("gc", "--older-than", "1s").stdout
+    until(lambda: states(ask) == {"left": "succeeded"})
     until(lambda: expected[0] in ask("gc", "--older-than", "1s").stdout)
     shown = ask("gc", "--older-than", "1s")
     assert (shown.returncode, shown.stdout.splitlines()) == (0, [f"would remove {line}" for line in expected])

@@ -50,6 +50,7 @@ class FakeCluster:
         sent: what each command in the pod was fed.
         cut: how many of them lose their connection.
         output: what the container of a probe printed.
+        failed: conditions of Jobs by their names; each look at a Job takes the next, the last one again and again.
     """
 
     watches: list[Sequence[Answer]]
@@ -63,6 +64,7 @@ class FakeCluster:
     namespace: str = "builds"
     made: list[Mapping[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    failed: dict[str, list[Sequence[dict[str, str]]]] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
 
     def create_job(self, manifest: Mapping[str, Any]) -> str:
@@ -83,7 +85,7 @@ class FakeCluster:
         key, _, value = label.partition("=")
         jobs = [one for one in self.made if one["kind"] == "Job"]
         found = [one for one in jobs if one["metadata"]["labels"].get(key) == value]
-        return [{**one, "metadata": {**one["metadata"], "uid": "found"}} for one in found]
+        return [{**one, "metadata": {**one["metadata"], "uid": "found"}, "status": self._status(one)} for one in found]
 
     def delete_job(self, name: str, uid: str) -> None:
         if self.deleting:
@@ -117,6 +119,10 @@ class FakeCluster:
             raise self.cut.pop(0)
         self.sent.append(content)
         return hashlib.md5(content, usedforsecurity=False).hexdigest().encode() + b"  -\n"
+
+    def _status(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        name = job["metadata"]["name"]
+        return {"conditions": self._next(self.failed[name])} if name in self.failed else {}
 
     @staticmethod
     def _next(answers: list[Sequence[Any]]) -> Sequence[Any]:
