@@ -6,6 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+WORKERS ?= 3
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -13,8 +14,13 @@ help:  ## list the commands
 demo: root $(READY)  ## bring up the lab, sync a template, build examples/flask on it, run the image (root; LAB=off: see README)
 	@$(PYTHON) lab/demo
 
+# Most of the lab's tests wait, so a worker more than there are processors keeps those busy. What breaks the lab comes
+# last, alone.
 test: root lint s3  ## all checks, on the lab too (root)
-	$(PYTHON) -m pytest
+	@lab/status >/dev/null || { trap lab/down EXIT; lab/up; }; code=0; \
+	$(PYTHON) -m pytest -m "not last" -n $(WORKERS) --dist loadfile --no-loadscope-reorder || code=1; \
+	$(PYTHON) -m pytest -m last || code=1; \
+	exit $$code
 
 root:
 	@[ "$(LAB)" = off ] || [ "$$(id -u)" = 0 ] || \
@@ -24,7 +30,7 @@ s3: $(VENV)/s3/.ready  ## the checks of s3:// sources and of Amazon ECR, in an e
 	$(VENV)/s3/bin/python -m pytest tests/test_contexts_s3.py tests/test_ecr_moto.py
 
 unit: $(READY)  ## the checks that need neither root nor the lab
-	$(PYTHON) -m pytest -m "not lab and not jvm"
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile -m "not lab and not jvm"
 
 lint: $(READY)  ## form, types, import direction
 	$(VENV)/bin/ruff check .

@@ -25,6 +25,14 @@ def _impersonal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast ones first, then those that need a JVM, then the lab, and what breaks the lab at the very end."""
-    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("last", "lab", "jvm")])
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast ones first, then those that need a JVM, then the lab, and what breaks the lab at the very end.
+
+    Several workers begin with the lab, whose tests wait most; the fast ones fill their last gaps.
+    """
+    beside_others = hasattr(config, "workerinput")
+
+    def place(item: pytest.Item) -> list[bool]:
+        return [(item.get_closest_marker(name) is not None) != beside_others for name in ("last", "lab", "jvm")]
+
+    items.sort(key=place)

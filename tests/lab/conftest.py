@@ -48,6 +48,8 @@ class Lab:
 def lab() -> Iterator[Lab]:
     """A running lab."""
     running = subprocess.run([ROOT / "lab" / "status"], capture_output=True, check=False).returncode == 0
+    if not running and "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.exit("several workers share a lab that none of them may stop: start it with lab/up")
     if not running:
         subprocess.run([ROOT / "lab" / "up"], check=True)
     printed = subprocess.run([ROOT / "lab" / "env", "--json"], capture_output=True, check=True).stdout
