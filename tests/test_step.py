@@ -146,6 +146,25 @@ def test_the_help_names_every_option_of_the_table() -> None:
     assert named == {row["option"] for row in resources.options()}
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("/w/app", False),
+        ("/w/app/", False),
+        ("/w/app/a/..", False),
+        ("/w/ap", False),
+        ("/w/app@tmp", True),
+        ("/w/app/..", True),
+        ("/w/app/a/../../.", True),
+        ("/", True),
+        ("/..", True),
+        ("/w/other/../..//w", True),
+    ],
+)
+def test_a_context_that_holds_the_temporary_folder_is_told(folder: str, expected: bool) -> None:
+    assert call_vectors(BUILDER, "holds", [[folder, "/w/app@tmp"]]) == [{"result": expected}]
+
+
 def test_a_clone_with_a_token_is_not_told_to_those_who_pull_the_image() -> None:
     urls = {
         "https://git.example.com/team/app.git": "https://git.example.com/team/app.git",

@@ -35,7 +35,14 @@ private List<String> arguments(Map row, value) {
 /** Where the Dockerfile of a build is, absolute; null when that is the engine's business. */
 @NonCPS
 String dockerfile(Map options, Map place) {
-    return isRemote(options.context) ? null : joined(joined(place.workspace, options.context), dockerfileOf(options))
+    String folder = contextFolder(options, place)
+    return folder ? joined(folder, dockerfileOf(options)) : null
+}
+
+/** Where the build context is, absolute; null when the engine fetches it. */
+@NonCPS
+String contextFolder(Map options, Map place) {
+    return isRemote(options.context) ? null : joined(place.workspace, options.context)
 }
 
 @NonCPS
@@ -53,7 +60,7 @@ boolean isRemote(String context) {
 private Map values(Map options, Map place) {
     boolean remote = isRemote(options.context)
     return [
-        context: remote ? options.context : 'dir://' + joined(place.workspace, options.context),
+        context: remote ? options.context : 'dir://' + contextFolder(options, place),
         dockerfile: remote ? dockerfileOf(options) : dockerfile(options, place),
         target: options.target,
         platforms: options.platforms,

@@ -30,18 +30,31 @@ Map found(Map options, Map table) {
  * Returns [result: …] or [failure: what kanikoFailure says].
  */
 Map build(Map options, Map builder, Map table) {
-    // outside the workspace, so that `COPY . .` never takes it; one of its own, as builds may run side by side
-    String scratch = "${pwd(tmp: true)}/kaniko-${UUID.randomUUID()}"
     String name = kanikoArguments.target(options).image.tokenize('/').last()
-    Map place = builder + [workspace: pwd(), digestFile: "${scratch}/digest".toString(),
-                           archive: "${pwd()}/${name}.tar".toString()]
+    Map place = builder + [workspace: pwd(), archive: "${pwd()}/${name}.tar".toString()]
+    // What is beside the current folder is in the build context when that is above it; beside the workspace it is not.
+    // Jenkins puts its own files there too: scripts, and what withCredentials binds as files.
+    return dir(env.WORKSPACE ?: pwd()) {
+        return buildBeside(pwd(tmp: true), options, place, table)
+    }
+}
+
+private Map buildBeside(String temporary, Map options, Map place, Map table) {
+    String context = kanikoArguments.contextFolder(options, place)
+    if ((options.credentialsId || options.secrets) && context && holds(context, temporary)) {
+        error("kanikoBuild: context '${options.context}' holds ${temporary}, where the credentials of the build are; " +
+            'name a folder of the workspace, or one that does not hold that one')
+    }
+    // one of its own, as builds may run side by side
+    String scratch = "${temporary}/kaniko-${UUID.randomUUID()}"
     Map outcome = null
     // made by the agent, which may be another user than the builder's and could not remove it otherwise
     writeFile(file: "${scratch}/outcome", text: '')
     inContainer(table) {
         try {
             kanikoCredentials.bound(options, scratch) { Map login ->
-                outcome = inTime(options, place + [secrets: login.secrets], login, scratch, table)
+                Map all = place + [digestFile: "${scratch}/digest".toString(), secrets: login.secrets]
+                outcome = inTime(options, all, login, scratch, table)
             }
         } finally {
             tidyUp(outcome, scratch)
@@ -150,6 +163,26 @@ String quoted(String word) {
 @NonCPS
 private List<String> environment(Map options) {
     return options.env.collect { name, value -> "${name}=${value}".toString() }
+}
+
+/** Whether a folder is another one or above it. */
+@NonCPS
+boolean holds(String folder, String inner) {
+    List<String> outer = names(folder)
+    return names(inner).take(outer.size()) == outer
+}
+
+@NonCPS
+private List<String> names(String path) {
+    List<String> found = []
+    path.tokenize('/').each { name ->
+        if (name == '..') {
+            found = found.take(found.size() - 1)
+        } else if (name != '.') {
+            found.add(name)
+        }
+    }
+    return found
 }
 
 /** The KEY=VALUE lines before the first empty one. */

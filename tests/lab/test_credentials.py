@@ -126,5 +126,23 @@ def test_the_image_has_neither_credentials_nor_their_variables(
     assert [word for word in [*secrets(store), "JENKINS_KANIKO_"] if word.encode() in content] == []
 
 
+@pytest.mark.parametrize("tag", ["account", "file"])
+def test_a_context_above_the_current_folder_has_no_credentials(
+    registry: Registry, store: dict[str, dict[str, str]], build: PipelineResult, tag: str
+) -> None:
+    files = registry.files("credentials/nested", tag, base_layers=2)
+    mine = {name for name in files if not name.startswith("/context/.git/")}
+    assert mine == {"/env", *(f"/context/{name}" for name in SOURCE)}
+    content = b"\n".join(files.values())
+    assert [word for word in secrets(store) if word.encode() in content] == []
+
+
+def test_a_context_that_holds_the_folder_of_the_credentials_is_refused(build: PipelineResult) -> None:
+    assert said(build, "too wide") == (
+        "kanikoBuild: context '../../..' holds /home/jenkins/agent/workspace/credentials@tmp, where the credentials of "
+        "the build are; name a folder of the workspace, or one that does not hold that one"
+    )
+
+
 def test_nothing_is_left_beside_the_workspace(build: PipelineResult) -> None:
     assert said(build, "left") == "[]"
