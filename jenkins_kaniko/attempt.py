@@ -26,8 +26,9 @@ from jenkins_kaniko.errors import (
     WrongInputError,
 )
 from jenkins_kaniko.explain import Seen
-from jenkins_kaniko.jobs import PATIENCE_SECONDS, made
+from jenkins_kaniko.jobs import made
 from jenkins_kaniko.options import DEFAULT_ENGINE
+from jenkins_kaniko.patience import Patience
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting, Warnings
 
@@ -92,7 +93,7 @@ class Attempt:
         self._pods = ""
         self._seen = False
         self._deadline: float | None = None
-        self._answered = time.monotonic()
+        self._patience = Patience()
 
     def digest(self) -> str:
         """Carry it out, and return the digest of the image that was pushed.
@@ -217,6 +218,7 @@ class Attempt:
         try:
             lines = self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet)
             for line in masked(lines, self._spec.secrets):
+                self._patience.answered()
                 if (text := self.log.new(line)) is not None:
                     self._listener.line(text)
                 self._check_time()
@@ -230,15 +232,14 @@ class Attempt:
             try:
                 for pod in self._door.watch(self._pods, TICK_SECONDS):
                     silent = False
+                    self._patience.answered()
                     yield self._present(pod)
-                self._answered = time.monotonic()
+                self._patience.answered()
                 if silent and self._seen and not self._door.there(self._pods):
                     self._present(None)
             except UnansweredError as error:
-                if time.monotonic() > self._answered + PATIENCE_SECONDS:
-                    raise
                 self._listener.detail(str(error))
-                time.sleep(1)
+                self._patience.unanswered(error)
             self._check_time()
             yield None
 

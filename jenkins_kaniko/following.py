@@ -15,8 +15,8 @@ from jenkins_kaniko.builds import RUNNING, WAITING, Build
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, UnansweredError
 from jenkins_kaniko.explain import Seen, explanation
-from jenkins_kaniko.jobs import patiently
 from jenkins_kaniko.options import DEFAULT_ENGINE
+from jenkins_kaniko.patience import patiently
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
-from jenkins_kaniko.jobs import patiently
+from jenkins_kaniko.patience import patiently
 
 LEVEL = {"pod-security.kubernetes.io/enforce": "baseline"}
 """The pod of a build needs no more."""

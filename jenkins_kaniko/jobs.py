@@ -5,17 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Spec
-from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError
+from jenkins_kaniko.errors import RefusedError, UnreachableError
+from jenkins_kaniko.patience import patiently
 
-PATIENCE_SECONDS = 120
-"""How long an API server may not answer, as while it restarts."""
 LOOKS = 5
 """How many times, a second apart, a Job is asked why it failed."""
-Answer = TypeVar("Answer")
 
 
 class Door(Protocol):
@@ -98,7 +96,8 @@ def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[s
 def disruption(door: Door, spec: Spec, name: str) -> str | None:
     """Return why the cluster took the pod of a Job of ours, which is gone, off its node; None where it did not.
 
-    The Job remembers it, by the podFailurePolicy that buildjob gives it (Kubernetes 1.26), and fails soon after its pod.
+    The Job remembers it, by the podFailurePolicy that buildjob gives it (Kubernetes 1.26), and fails soon after its
+    pod.
     """
     for _ in range(LOOKS):
         for job in patiently(lambda: door.jobs(spec.label)):
@@ -120,19 +119,3 @@ def _uid_of(door: Door, spec: Spec, name: str) -> str | None:
 
 def _is_ours(job: Mapping[str, Any], spec: Spec) -> bool:
     return bool(job["metadata"]["annotations"].get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec))
-
-
-def patiently(ask: Callable[[], Answer]) -> Answer:
-    """Ask the cluster for something until it answers, for as long as an API server may be away.
-
-    Raises:
-        UnansweredError: it is away for longer.
-    """
-    give_up = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return ask()
-        except UnansweredError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(1)

@@ -69,7 +69,7 @@ LAYERS = (
     {"model"},
     {"certificates", "document", "fleetfile", "options", "templates"},
     {"ecr", "registry_kinds", "registry_login"},
-    {"buildsecrets", "credential_helpers"},
+    {"buildsecrets", "credential_helpers", "patience"},
     {"dockerconfig"},
     {"errors", "resources", "merge"},
     {"__init__"},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from jenkins_kaniko import errors, jobs, transport
+from jenkins_kaniko import errors, patience, transport
 from jenkins_kaniko.build import Result, build
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
 from tests.support.fake_builds import going
@@ -183,7 +183,8 @@ def test_an_evicted_pod_that_is_gone_before_anybody_looked_is_replaced() -> None
     assert build(spec(), context(), cluster, told.listener).digest == DIGEST
     assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
     policy = cluster.made[0]["spec"]["podFailurePolicy"]
-    assert policy == {"rules": [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+    conditions = [{"type": "DisruptionTarget", "status": "True"}]
+    assert policy == {"rules": [{"action": "FailJob", "onPodConditions": conditions}]}
 
 
 def test_a_pod_that_its_job_blames_is_not_replaced() -> None:
@@ -217,12 +218,27 @@ def test_an_api_server_may_be_away_for_a_while() -> None:
     assert (told.lines, told.notes) == (["one", "two", "three"], [])
 
 
+def test_the_time_that_an_api_server_may_be_away_begins_after_its_last_line_of_log(clock: list[float]) -> None:
+    class Chatty(FakeCluster):
+        """An API server that restarts after a log that was longer than it may be away."""
+
+        def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
+            for line in super().log(pod, container, since, follow=follow, quiet=quiet):
+                clock[0] += patience.PATIENCE_SECONDS
+                yield line
+
+    lines = log(b"one", b"two", b"three")
+    cluster, told = Chatty([[RUNNING], [LOST], [ended()]], [[*lines[:2], LOST], [LOST], lines]), Told()
+    assert build(spec(), context(), cluster, told.listener).digest == DIGEST
+    assert (told.lines, cluster.deleted) == (["one", "two", "three"], ["app"])
+
+
 def test_an_api_server_that_stays_away_ends_the_build(clock: list[float]) -> None:
     cluster = FakeCluster([[RUNNING], [LOST]], deleting=[LOST] * 1000)
     told = Told()
     assert type(failure(cluster, told)) is UnansweredError
     assert told.notes == [f"job app is left until an hour after its end: {LOST}"]
-    assert clock[0] < 1000 + 3 * jobs.PATIENCE_SECONDS
+    assert clock[0] < 1000 + 3 * patience.PATIENCE_SECONDS
 
 
 def test_a_job_is_removed_once_the_api_server_is_back() -> None:
