@@ -81,9 +81,15 @@ class Attempt:
         door: Door,
         listener: Listener,
         *,
+        seconds: float,
         less_memory: bool = False,
     ) -> None:
-        """`archive` is the build context as tar.gz where it is small enough for a ConfigMap."""
+        """Prepare it.
+
+        Args:
+            archive: the build context as tar.gz where it is small enough for a ConfigMap.
+            seconds: how long it may take from the start of its pod.
+        """
         self.log = BuildLog()
         self.peak_memory: int | None = None
         self._spec, self._number, self._context, self._archive = spec, number, context, archive
@@ -92,7 +98,8 @@ class Attempt:
         self._name: str = self._manifest["metadata"]["name"]
         self._pods = ""
         self._seen = False
-        self._deadline: float | None = None
+        self._seconds = seconds
+        self._begun: float | None = None
         self._patience = Patience()
 
     def digest(self) -> str:
@@ -113,6 +120,11 @@ class Attempt:
         with self._made(detached=True):
             if self._archive is None:
                 self._started()
+
+    @property
+    def took(self) -> float:
+        """How many seconds passed since its pod started."""
+        return 0 if self._begun is None else time.monotonic() - self._begun
 
     @contextmanager
     def _made(self, *, detached: bool) -> Iterator[None]:
@@ -136,20 +148,24 @@ class Attempt:
         sent = self._archive is not None
         for pod in self._sightings():
             if pod and podstate.started(pod, DEFAULT_ENGINE):
-                self._deadline = self._deadline or time.monotonic() + self._spec.timeout
+                self._begin()
                 return pod
             if pod and not sent and podstate.running(pod, transport.CONTAINER):
-                self._deadline = self._deadline or time.monotonic() + self._spec.timeout
+                self._begin()
                 self._send(pod)
                 sent = True
             elif why := waiting.in_vain(pod) if pod else waiting.in_vain_by_events(self._events(waiting.pod)):
                 raise _lost(why)
-            if self._deadline is None and time.monotonic() > limit:
+            if self._begun is None and time.monotonic() > limit:
                 text = (
                     f"the pod did not start in {self._spec.pending_timeout:g} s: {waiting.reason or 'nobody says why'}"
                 )
                 raise FailedError(TimedOutError, Seen(exception=text))
         raise AssertionError("sightings have no end")
+
+    def _begin(self) -> None:
+        if self._begun is None:
+            self._begun = time.monotonic()
 
     def _send(self, pod: Pod) -> None:
         try:
@@ -213,8 +229,7 @@ class Attempt:
         return None
 
     def _read_log(self, pod: str, *, follow: bool) -> None:
-        left = (self._deadline or 0) - time.monotonic()
-        quiet = max(1.0, min(QUIET_SECONDS, left))
+        quiet = max(1.0, min(QUIET_SECONDS, self._seconds - self.took))
         try:
             lines = self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet)
             for line in masked(lines, self._spec.secrets):
@@ -253,7 +268,7 @@ class Attempt:
         return pod
 
     def _check_time(self) -> None:
-        if self._deadline is not None and time.monotonic() > self._deadline:
+        if self.took > self._seconds:
             minutes = f"{self._spec.timeout / 60:g}"
             raise FailedError(TimedOutError, Seen(exception=f"timed out after {minutes} minutes"))
 

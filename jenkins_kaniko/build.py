@@ -55,9 +55,9 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
     archive = transport.packed(context.tar())
     size = f"{len(archive)} bytes as tar.gz, in a ConfigMap" if archive else "large; it is sent into the pod"
     listener.detail(f"build context: {size}")
-    retries, number, less_memory = complete(spec.options)["retries"], 1, False
+    retries, number, less_memory, left = complete(spec.options)["retries"], 1, False, spec.timeout
     while True:
-        attempt = Attempt(spec, number, context, archive, door, listener, less_memory=less_memory)
+        attempt = Attempt(spec, number, context, archive, door, listener, seconds=left, less_memory=less_memory)
         try:
             digest = attempt.digest()
             result = _result(spec, context, digest, attempt, time.monotonic() - start)
@@ -68,9 +68,10 @@ def build(spec: Spec, context: Context, door: Door, listener: Listener) -> Resul
             found = diagnosis(failure.seen)
             once_more = found.retry == "less memory" and not less_memory and retries > 0
             again = found.retry == "again" and number <= retries and failure.kind is not TimedOutError
-            if not (once_more or again):
-                raise failure.kind(f"{spec.options['image']}: {explanation(failure.seen)}") from None
             pause = PAUSE_SECONDS * number * number
+            left -= attempt.took + pause
+            if not (once_more or again) or left <= 0:
+                raise failure.kind(f"{spec.options['image']}: {explanation(failure.seen)}") from None
             listener.note(f"{found.cause}; attempt {number + 1} in {pause} s")
             time.sleep(pause)
             number, less_memory = number + 1, less_memory or once_more

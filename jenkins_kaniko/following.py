@@ -36,7 +36,7 @@ def send_off(spec: Spec, context: Context, door: attempt.Door, listener: Listene
     """
     archive = transport.packed(context.tar())
     try:
-        Attempt(spec, 1, context, archive, door, listener).send_off()
+        Attempt(spec, 1, context, archive, door, listener, seconds=spec.timeout).send_off()
     except FailedError as failure:
         raise failure.kind(f"{spec.options['image']}: {explanation(failure.seen)}") from None
 

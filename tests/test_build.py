@@ -261,6 +261,36 @@ def test_a_build_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch,
     assert cluster.deleted == ["app"]
 
 
+class Taking(FakeCluster):
+    """A cluster whose builders take a while, before the registry has a failure at the push."""
+
+    clock: list[float]
+    seconds: float
+
+    def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
+        yield from log(b"INFO[0000] RUN one")
+        self.clock[0] += self.seconds if follow else 0
+        yield from log(b"INFO[0000] RUN one", UNAVAILABLE)
+
+
+def test_all_attempts_share_the_time_that_a_build_may_take(clock: list[float]) -> None:
+    cluster, told = Taking([[RUNNING], [ended(1)]] * 3), Told()
+    cluster.clock, cluster.seconds = clock, 80
+    error = failure(cluster, told, timeout=150)
+    assert (error.exit_code, str(error).splitlines()[0]) == (
+        errors.TIMED_OUT, f"{IMAGE}: timed out after 2.5 minutes",
+    )  # fmt: skip
+    assert cluster.deleted == ["app", "app-2"]
+    assert clock[0] < 1000 + 150 + 80
+
+
+def test_nothing_is_tried_again_where_no_time_is_left(clock: list[float]) -> None:
+    cluster, told = Taking([[RUNNING], [ended(1)]]), Told()
+    cluster.clock, cluster.seconds = clock, 146
+    assert failure(cluster, told, timeout=150).exit_code == errors.BUILD_FAILED
+    assert (cluster.deleted, told.notes) == (["app"], [])
+
+
 def waiting(reason: str, message: str = "why") -> dict[str, Any]:
     return state("kaniko", waiting={"reason": reason, "message": message})
 
