@@ -1,9 +1,7 @@
-"""The result of a build -> text for people, data for scripts and for the CI system around."""
+"""The result of a build -> text for people, data for scripts. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jenkins_kaniko.build import Result
@@ -53,18 +51,3 @@ def summary(result: Result) -> str:
     first = f", the first at: {result.first_miss}" if result.first_miss else ""
     why = f"; {result.first_miss_reason}" if result.first_miss_reason else ""
     return f"{line}; cache: {result.cache_hits} hits, {result.cache_misses} misses{first}{why}"
-
-
-def export(result: Result, environment: Mapping[str, str]) -> None:
-    """Hand the result to the CI system that runs us.
-
-    Tekton names files for its results, by absolute paths; GitHub Actions one file for NAME=VALUE lines.
-    """
-    values = {"IMAGE_DIGEST": result.digest, "IMAGE_URL": f"{result.image}:{result.tags[0]}"}
-    for name, value in values.items():
-        if environment.get(name, "").startswith("/"):
-            Path(environment[name]).write_text(value, encoding="utf-8")
-    if path := environment.get("GITHUB_OUTPUT"):
-        outputs = {"image": result.image, "digest": result.digest, "ref": result.ref}
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in outputs.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,18 +64,40 @@ def build(
         with told_as("build", output):
             sys.exit(build_wanted(builds, output, verbose, given))
     source = single_source(sources, given["tags"])
+    with told_as("build", output):
+        result = _built(source, subfolder, output, verbose, digest_file, render=render, given=given)
+    if result:
+        from jenkins_kaniko import buildoutputs
+
+        buildoutputs.write(result, buildoutputs.outputs(digest_file, os.environ))
+
+
+def _built(
+    source: str,
+    subfolder: str | None,
+    output: str,
+    verbose: bool,
+    digest_file: Path | None,
+    *,
+    render: bool,
+    given: Mapping[str, Any],
+) -> Result | None:
+    """Build, tell the result and return it; None where there is none, because nobody waits for it."""
     from jenkins_kaniko.buildspec import spec_of
 
     spec = spec_of(given, os.environ)
     check(given, digest_file)
+    if not render and not given["detach"]:
+        from jenkins_kaniko import buildoutputs
+
+        buildoutputs.check(buildoutputs.outputs(digest_file, os.environ))
     with (
-        told_as("build", output),
         notifying(() if render else given["receivers"], spec) as pushed,
         _opened(source, subfolder, spec) as context,
     ):
         if render:
             click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
-            return
+            return None
         from jenkins_kaniko import statusline
         from jenkins_kaniko.build import build as build_image
         from jenkins_kaniko.buildprogress import Progress
@@ -85,11 +107,12 @@ def build(
             if given["detach"]:
                 send_off(spec, context, namespace, _listener(verbose))
                 tell_sent(spec, namespace.namespace, output)
-                return
+                return None
             with statusline.shown(Progress(context.facts.dockerfile_text, spec.options.get("target"))) as follow:
                 result = build_image(spec, context, namespace, _listener(verbose, follow))
-        _tell(result, output, digest_file)
+        _tell(result, output)
         pushed(result)
+        return result
 
 
 @contextmanager
@@ -120,12 +143,9 @@ def _listener(verbose: bool, follow: Callable[[str], None] = lambda _text: None)
     return Listener(note=say, detail=say if verbose else lambda _text: None, line=line)
 
 
-def _tell(result: Result, output: str, digest_file: Path | None) -> None:
+def _tell(result: Result, output: str) -> None:
     from jenkins_kaniko import buildreport
 
-    if digest_file:
-        digest_file.write_text(result.digest, encoding="utf-8")
-    buildreport.export(result, os.environ)
     click.echo(buildreport.summary(result), err=True)
     if output == "json":
         print_json("build", buildreport.data(result))

@@ -43,7 +43,7 @@ LAYERS = (
     {"registry_trust"},
     {"nodepods"},
     {"nodereport"},
-    {"report", "buildreport", "statusline"},
+    {"report", "buildreport", "buildoutputs", "statusline"},
     {"findings"},
     {"build_all", "following"},
     {"sync", "build", "stoppable", "buildspecs"},
