@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 import secrets
 import shlex
@@ -49,7 +50,7 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
     return Spec(
         name=name,
         options=options,
-        client=f"{getpass.getuser()}@{socket.gethostname()}",
+        client=f"{_user()}@{socket.gethostname()}",
         token=secrets.token_hex(4),
         image=given["image"],
         builder=builder,
@@ -63,6 +64,13 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
         pending_timeout=given["pending_timeout"],
         keep=given["keep"],
     )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the user of a container may have no name; OSError from Python 3.13 on
+        return str(os.getuid())
 
 
 def builder_of(given: Mapping[str, Any]) -> Builder:
