@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,12 @@ def summary(outcomes: Iterable[Outcome]) -> str:
     listed = list(outcomes)
     width = max(len(outcome.name) for outcome in listed)
     return "\n".join(f"{one.name:{width}}  {one.word:{len(NOT_BUILT)}}  {one.text}".rstrip() for one in listed)
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return a line that names the builds that failed; none where all went well."""
+    failed = [outcome.name for outcome in outcomes if outcome.error]
+    return [f"{len(failed)} of {len(outcomes)} builds failed: {', '.join(failed)}"] if failed else []
 
 
 def data(outcomes: Iterable[Outcome]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import secrets
 import shlex
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from jenkins_kaniko import buildsecrets, errors, resources
@@ -35,8 +34,7 @@ def spec_of(given: Mapping[str, Any], environment: Mapping[str, str]) -> Spec:
     """
     secrets_read = buildsecrets.read(given["secrets"], environment)
     options = typed_options(given, environment) | {"secrets": buildsecrets.places(secrets_read)}
-    spec = spec_from(options, secrets_read, given)
-    return replace(spec, probe=_probe(given["probe"], given["probe_timeout"]))
+    return spec_from(options, secrets_read, given)
 
 
 def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], given: Mapping[str, Any]) -> Spec:
@@ -63,6 +61,7 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
         timeout=given["timeout"],
         pending_timeout=given["pending_timeout"],
         keep=given["keep"],
+        probe=_probe(given["probe"], given["probe_timeout"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from jenkins_kaniko.merge import merged
 from jenkins_kaniko.model import Fleet
 from jenkins_kaniko.options import problems
 
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 MINUTES = {"timeout": "timeoutMinutes", "pending_timeout": "agentTimeoutMinutes"}
 """Options of the command line in seconds, and the keys of a build in minutes."""
 
@@ -49,13 +51,14 @@ def wanted(
         ConfigError: there are mistakes in builds; all of them are listed.
     """
     secrets = buildsecrets.read(given["secrets"], environment)
-    for_all = typed_options(typed, environment) | {"secrets": buildsecrets.places(secrets)}
+    tags = _tags(given["tags"])
+    for_all = typed_options({**typed, "tags": ()}, environment) | {"secrets": buildsecrets.places(secrets)}
     builder = builder_of(given)
     found, mistakes = {}, []
     for name, build in _chosen(fleet, names).items():
         own = build.model_dump(by_alias=True, exclude_none=True)
         context = own.pop("context", ".")
-        options = merged(own, for_all)
+        options = merged(own, for_all) | {"tags": [*own.get("tags", []), *tags]}
         if mistake := problems(options, builder):
             mistakes.append(fleet.problem(("builds", name), mistake))
             continue
@@ -65,6 +68,14 @@ def wanted(
     if mistakes:
         raise ConfigError(mistakes)
     return found
+
+
+def _tags(typed: Sequence[str]) -> Sequence[str]:
+    """Return the tags that all images get, where each is one."""
+    for tag in typed:
+        if not TAG.fullmatch(tag):
+            raise WrongInputError(f"--tag: {tag!r} is not a tag; with --all it is a further tag of all images")
+    return typed
 
 
 def _chosen(fleet: Fleet, names: Sequence[str]) -> dict[str, Build]:

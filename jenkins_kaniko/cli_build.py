@@ -61,8 +61,12 @@ def build(
     """
     if given["every"]:
         builds = wanted_builds(sources, output, given)
-        with told_as("build", output):
-            sys.exit(build_wanted(builds, output, verbose, given))
+        with told_as("build", output), notifying(given["receivers"]) as ended:
+            outcomes = build_wanted(builds, output, verbose, given)
+            ended(outcomes)
+        from jenkins_kaniko.build_all import exit_code
+
+        sys.exit(exit_code(outcomes))
     source = single_source(sources, given["tags"])
     with told_as("build", output):
         result = _built(source, subfolder, output, verbose, digest_file, render=render, given=given)
@@ -92,7 +96,7 @@ def _built(
 
         buildoutputs.check(buildoutputs.outputs(digest_file, os.environ))
     with (
-        notifying(() if render else given["receivers"], spec) as pushed,
+        notifying(() if render or given["detach"] else given["receivers"], spec.options["image"]) as ended,
         _opened(source, subfolder, spec) as context,
     ):
         if render:
@@ -111,7 +115,7 @@ def _built(
             with statusline.shown(Progress(context.facts.dockerfile_text, spec.options.get("target"))) as follow:
                 result = build_image(spec, context, namespace, _listener(verbose, follow))
         _tell(result, output)
-        pushed(result)
+        ended(result)
         return result
 
 

@@ -15,7 +15,9 @@ from jenkins_kaniko.cli_shared import say
 
 if TYPE_CHECKING:
     from jenkins_kaniko.build import Result
-    from jenkins_kaniko.buildjob import Spec
+    from jenkins_kaniko.build_all import Outcome
+
+    End = Result | list[Outcome]
 
 
 def after_options(command: Any) -> Any:
@@ -37,24 +39,29 @@ def after_options(command: Any) -> Any:
 
 
 @contextmanager
-def notifying(receivers: Sequence[str], spec: Spec) -> Iterator[Callable[[Result], None]]:
-    """Tell of the end of what is done inside, whatever it is; takes the result where there is one."""
-    results: list[Result] = []
+def notifying(receivers: Sequence[str], image: str | None = None) -> Iterator[Callable[[End], None]]:
+    """Tell of the end of what is done inside, whatever it is; takes the result, or those of --all, where there is one.
+
+    Args:
+        image: that is built; None where there are several.
+    """
+    ends: list[End] = []
     if not receivers:  # what makes the notices takes longer to import than all that a build needs before its Job
-        yield results.append
+        yield ends.append
         return
     from jenkins_kaniko import notices, notify
 
     to = notify.receivers(receivers, os.environ)
     try:
-        yield results.append
+        yield ends.append
     except BaseException as error:
         stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-        notice = notices.failed(spec.options["image"], *_told(error))
+        notice = notices.failed(image, *_told(error))
         notify.deliver(to, notice, notify.STOPPED_SECONDS if stopped else notify.SECONDS, say)
         raise
-    for result in results:
-        notify.deliver(to, notices.pushed(result), notify.SECONDS, say)
+    for end in ends:
+        notice = notices.ended(end) if isinstance(end, list) else notices.pushed(end)
+        notify.deliver(to, notice, notify.SECONDS, say)
 
 
 def _told(error: BaseException) -> tuple[str, int]:

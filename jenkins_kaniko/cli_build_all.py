@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jenkins_kaniko.buildboard import Board
     from jenkins_kaniko.buildspecs import Wanted
 
-OF_ONE = ("tags", "subfolder", "name", "isolate", "detach", "render", "digest_file", "probe", "receivers")
+OF_ONE = ("subfolder", "name", "isolate", "detach", "render", "digest_file")
 """Options of a single build."""
 WITH_DEFAULT = ("cache", "retries", "timeout", "pending_timeout")
 """Options that a build of the configuration has too, whose default does not go over it."""
@@ -69,9 +69,9 @@ def wanted_builds(names: tuple[str, ...], output: str, given: Mapping[str, Any])
         return wanted(fleet, names, given, {**given, **dict.fromkeys(untyped)}, os.environ)
 
 
-def build_wanted(builds: Mapping[str, Wanted], output: str, verbose: bool, given: Mapping[str, Any]) -> int:
-    """Build, tell how all of them went, and return the exit code."""
-    from jenkins_kaniko.build_all import build_all, exit_code
+def build_wanted(builds: Mapping[str, Wanted], output: str, verbose: bool, given: Mapping[str, Any]) -> list[Outcome]:
+    """Build, tell how all of them went, and return that."""
+    from jenkins_kaniko.build_all import build_all
     from jenkins_kaniko.buildboard import Board
 
     table = sys.stderr.isatty() and not verbose
@@ -79,7 +79,7 @@ def build_wanted(builds: Mapping[str, Wanted], output: str, verbose: bool, given
     with _shown(board, table=table), _works(builds, board, given["namespace"]) as works:
         outcomes = build_all(works, given["jobs"], given["fail_fast"], board)
     _tell(outcomes, output)
-    return exit_code(outcomes)
+    return outcomes
 
 
 @contextmanager
@@ -121,6 +121,5 @@ def _tell(outcomes: list[Outcome], output: str) -> None:
         print_json("build", buildboard.data(outcomes))
     else:
         click.echo(buildboard.summary(outcomes))
-    failed = [outcome.name for outcome in outcomes if outcome.error]
-    if failed:
-        say(f"{len(failed)} of {len(outcomes)} builds failed: {', '.join(failed)}")
+    for line in buildboard.failures(outcomes):
+        say(line)

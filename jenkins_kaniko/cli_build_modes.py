@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli_shared import print_json
@@ -32,7 +33,9 @@ def check(given: Mapping[str, Any], digest_file: Path | None) -> None:
     """
     if given["detach"] and digest_file:
         raise errors.WrongInputError("--digest-file: not with --detach, which ends before there is a digest; see logs")
-    for option, value in (("--probe", given["probe"]), ("--notify", given["receivers"])):
+    # one in the environment is meant for the builds that somebody waits for
+    to_notify = click.get_current_context().get_parameter_source("receivers") is ParameterSource.COMMANDLINE
+    for option, value in (("--probe", given["probe"]), ("--notify", to_notify)):
         if given["detach"] and value:
             raise errors.WrongInputError(f"{option}: not with --detach: nobody would be there when the image is")
     if given["detach"] and given["isolate"]:

@@ -32,12 +32,21 @@ class Duration(click.ParamType[float]):
 DURATION = Duration()
 
 
+def _engine(_ctx: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    """Take what scripts with several builders call the choice among them."""
+    if name != "auto":
+        return name
+    click.echo("engine: kaniko, the only one there is to choose from", err=True)
+    return None
+
+
 def build_options(command: Any) -> Any:
     """Add the options that kanikoBuild() has too."""
     for option in reversed(
         (
             click.option("-t", "--tag", "tags", multiple=True, metavar="IMAGE",
-                         help="Repository to push to, or repository:tag; may be repeated for further tags."),
+                         help="Repository to push to, or repository:tag; may be repeated for further tags. "
+                              "With --all: a further tag of all images."),
             click.option("-f", "--file", "dockerfile", metavar="PATH", help="Dockerfile, below the context."),
             click.option("--target", metavar="STAGE", help="Stage of the Dockerfile to build; else the last one."),
             click.option("--build-arg", "build_args", multiple=True, metavar="K[=V]",
@@ -58,7 +67,8 @@ def build_options(command: Any) -> Any:
             click.option("--secret", "secrets", multiple=True, metavar="id=NAME[,src=FILE|,env=VAR]",
                          help="What RUN --mount=type=secret,id=NAME mounts; else the variable NAME."),
             click.option("--env", multiple=True, metavar="K=V", help="Environment variable of the builder."),
-            click.option("--engine", metavar="NAME", help="What builds: kaniko, the only one yet."),
+            click.option("--engine", metavar="NAME", callback=_engine,
+                         help="What builds: kaniko, the only one yet, or auto."),
         )
     ):  # fmt: skip
         command = option(command)

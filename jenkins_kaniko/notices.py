@@ -7,11 +7,14 @@ and Teams knows Markdown in text blocks and facts only, not in runs of text (lea
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jenkins_kaniko import buildreport, probe, report
+from jenkins_kaniko import buildboard, buildreport, probe, report
 from jenkins_kaniko.build import Result
+from jenkins_kaniko.build_all import Outcome
 
+ALL = "build --all"
 TEXT_LENGTH = 2000
 """Slack advises at most 4000 letters; Teams takes 28 KB."""
 
@@ -31,10 +34,22 @@ def pushed(result: Result) -> Notice:
     return Notice(report.as_json("build", buildreport.data(result)), "\n".join(lines))
 
 
-def failed(image: str, message: str, exit_code: int) -> Notice:
-    """Return what is told where there is no image; the message alone may not say which."""
-    data = {"image": image, "error": {"message": message, "exitCode": exit_code}}
-    text = message if message.startswith(image) else f"{image}: {message}"
+def ended(outcomes: Sequence[Outcome]) -> Notice:
+    """Return what is told of the end of several builds."""
+    lines = [buildboard.summary(outcomes), *buildboard.failures(outcomes)]
+    return Notice(report.as_json("build", buildboard.data(outcomes)), "\n".join(lines))
+
+
+def failed(image: str | None, message: str, exit_code: int) -> Notice:
+    """Return what is told where there is no image; the message alone may not say which.
+
+    Args:
+        image: None where several were to be built.
+    """
+    error = {"message": message, "exitCode": exit_code}
+    data = {"image": image, "error": error} if image else {"error": error}
+    subject = image or ALL
+    text = message if message.startswith(subject) else f"{subject}: {message}"
     return Notice(report.as_json("build", data), text)
 
 

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli import cli
+from tests.support.fake_cluster import FakeCluster, ended
+from tests.support.webhook import Webhook
 
 IMAGE = "registry.example.com/team/app"
 
@@ -184,6 +186,15 @@ def test_a_duration_that_is_none_is_refused(text: str) -> None:
 def test_a_mistake_is_data_too() -> None:
     done = run("-o", "json", "-f", "nowhere")
     assert json.loads(done.stdout)["error"]["exitCode"] == errors.WRONG_INPUT
+
+
+def test_a_build_that_nobody_waits_for_tells_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable is that of a whole CI system, for its other builds."""
+    cluster = FakeCluster([[ended()]])
+    monkeypatch.setattr("jenkins_kaniko.cluster_pods.Pods", lambda _namespace: cluster)
+    with Webhook() as webhook:
+        done = run("--detach", "--name", "mine", JENKINS_KANIKO_NOTIFY=webhook.url)
+    assert (done.exit_code, done.stdout, webhook.posts) == (0, "mine\n", [])
 
 
 def test_nothing_heavy_is_imported_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:

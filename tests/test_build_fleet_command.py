@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from jenkins_kaniko import errors
 from jenkins_kaniko.cli import cli
 from tests.support.fake_cluster import DIGEST, FakeCluster, ended
+from tests.support.webhook import Webhook
+from tests.test_probe import stopped
 
 REGISTRY = "registry.example.com/team"
 
@@ -109,6 +111,53 @@ def test_no_cache_means_all(cluster: FakeCluster) -> None:
     assert [flag for flag in arguments(jobs(cluster)[0]) if flag.startswith("--cache")] == []
 
 
+def test_all_images_get_a_further_tag(cluster: FakeCluster) -> None:
+    configure(web={"image": f"{REGISTRY}/web:1", "context": "services/web", "tags": ["2"]}, api={"image": "r.io/api"})
+    assert run("-t", "c0ffee", "--tag", "main").exit_code == 0
+    pushed = [[one for one in arguments(job) if one.startswith("--destination")] for job in jobs(cluster)]
+    assert pushed == [
+        [f"--destination={REGISTRY}/web:{tag}" for tag in ("1", "2", "c0ffee", "main")],
+        [f"--destination=r.io/api:{tag}" for tag in ("c0ffee", "main")],
+    ]
+
+
+def test_a_command_is_run_in_all_images(cluster: FakeCluster) -> None:
+    cluster.watches = [[ended()], [stopped(0)]]
+    cluster.output = b"1.4\n"
+    done = run("api", "--probe", "app --version", "-o", "json")
+    assert json.loads(done.stdout)["builds"][0]["probe"] == {
+        "command": "app --version", "exitCode": 0, "output": "1.4\n", "seconds": 0,
+    }  # fmt: skip
+
+
+# --- who is told of the end ------------------------------------------------------------------------------------------
+
+
+def test_one_notice_tells_of_all() -> None:
+    with Webhook() as webhook:
+        done = run("-o", "json", JENKINS_KANIKO_NOTIFY=webhook.url)
+    assert done.exit_code == 0
+    assert [post.data for post in webhook.posts] == [json.loads(done.stdout)]
+
+
+def test_failures_are_told_too(cluster: FakeCluster) -> None:
+    cluster.watches = [[ended(1, "")], [ended()]]
+    with Webhook() as webhook:
+        done = run("--notify", f"slack+{webhook.url}")
+    assert done.exit_code == errors.BUILD_FAILED
+    (text,) = [post.data["text"] for post in webhook.posts]
+    assert text == f"{done.stdout}1 of 2 builds failed: web"
+
+
+def test_what_ends_all_builds_is_told(cluster: FakeCluster) -> None:
+    configure(api={"image": f"{REGISTRY}/api", "context": "services/apy"})
+    with Webhook() as program, Webhook() as people:
+        done = run("--notify", program.url, "--notify", f"slack+{people.url}")
+    error = {"message": str(done.exception), "exitCode": errors.WRONG_INPUT}
+    assert [post.data for post in program.posts] == [{"schemaVersion": 1, "command": "build", "error": error}]
+    assert [post.data["text"] for post in people.posts] == [f"build --all: {done.exception}"]
+
+
 def test_the_file_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -139,14 +188,17 @@ def test_the_result_is_data_for_scripts() -> None:
     [
         (["apy"], "no build named apy; the configuration has: web, api"),
         (["-c", "other.yaml"], "other.yaml: no such file"),
-        (["-t", f"{REGISTRY}/app"], "--tag is for a single build, not for --all"),
+        (
+            ["-t", f"{REGISTRY}/app"],
+            f"--tag: '{REGISTRY}/app' is not a tag; with --all it is a further tag of all images",
+        ),
         (["--subfolder", "services"], "--subfolder is for a single build, not for --all"),
         (["--detach"], "--detach is for a single build, not for --all"),
         (["--name", "mine"], "--name is for a single build, not for --all"),
         (["--digest-file", "digest"], "--digest-file is for a single build, not for --all"),
         (["--render"], "--render is for a single build, not for --all"),
-        (["--probe", "app"], "--probe is for a single build, not for --all"),
-        (["--notify", "https://example.com/"], "--notify is for a single build, not for --all"),
+        (["--probe", "'"], '--probe: "\'" cannot be taken apart into words: No closing quotation'),
+        (["--notify", "ftp://example.com/"], "--notify, no. 1: is no URL that can be used"),
         (["--label", "x"], "--label: 'x' has no value"),
         (["--jobs", "0"], "'--jobs': 0 is not in the range x>=1"),
     ],

@@ -70,6 +70,12 @@ def test_the_engine_has_a_name() -> None:
     assert refusal("--engine", "docker") == "option engine: 'docker' is not an engine (valid: kaniko)"
 
 
+def test_a_script_may_leave_the_choice_of_the_engine() -> None:
+    done = run("--engine", "auto")
+    assert (done.exit_code, done.stderr) == (0, "engine: kaniko, the only one there is to choose from\n")
+    assert list(yaml.safe_load_all(done.stdout))[1]["spec"]["template"]["spec"]["containers"][0]["name"] == "kaniko"
+
+
 # --- secrets ---------------------------------------------------------------------------------------------------------
 
 
