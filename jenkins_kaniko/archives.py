@@ -7,6 +7,7 @@ import calendar
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +29,18 @@ from jenkins_kaniko.errors import WrongInputError
 
 ALLOWED = "allowed: tar, tar.gz, tar.bz2, tar.xz, tar.zst and zip"
 ZIP = b"PK"
-DAMAGES = (EOFError, OSError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, zlib.error, lzma.LZMAError)
+DAMAGES = (
+    EOFError,
+    OSError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,  # a name that is not UTF-8, a place before the begin of the file
+    OverflowError,
+    struct.error,
+)
 """What the modules raise for archives that they cannot read."""
 UNIX = 3
 """What made a zip file, if its entries have modes."""
@@ -177,10 +189,18 @@ def _zip_entries(file: BinaryIO, source: str) -> Iterator[Entry]:
             yield _of_item(archive, item, source)
 
 
+def _mtime(item: zipfile.ZipInfo) -> int:
+    """Return the time of an entry; that from which zip files count where it is none, as some programs write."""
+    try:
+        return calendar.timegm(item.date_time)
+    except ValueError:
+        return calendar.timegm((1980, 1, 1, 0, 0, 0))
+
+
 def _of_item(archive: zipfile.ZipFile, item: zipfile.ZipInfo, source: str) -> Entry:
     """Return an entry; its mode and kind are those of Unix where the zip was made there."""
     mode = item.external_attr >> 16 if item.create_system == UNIX else 0
-    mtime = calendar.timegm(item.date_time)
+    mtime = _mtime(item)
     content = partial(_whole, source, item.filename, item.file_size, partial(archive.open, item))
     if item.is_dir():
         return Entry(item.filename, FOLDER, mode or FOLDER_MODE, mtime)

@@ -124,7 +124,8 @@ def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]
     from jenkins_kaniko.contexts import opened
 
     dockerfile = spec.options.get("dockerfile", "Dockerfile")
-    with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=sys.stdin.buffer, tell=say) as context:
+    stdin = sys.stdin.buffer if sys.stdin else None  # it may be closed
+    with opened(source, subfolder=subfolder, dockerfile=dockerfile, stdin=stdin, tell=say) as context:
         yield context
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from jenkins_kaniko import contexts_archive, contexts_directory, contexts_download, contexts_git
 from jenkins_kaniko.contexts_stream import CHUNK_BYTES, Context, Facts, Tell
@@ -40,7 +40,7 @@ def opened(
         source: as a user writes it.
         subfolder: of the source; it is the context then.
         dockerfile: path of the Dockerfile in the context.
-        stdin: read for the source `-`.
+        stdin: read for the source `-`; None where there is none.
         tell: told how a download goes, and what is left out.
 
     Raises:
@@ -48,17 +48,23 @@ def opened(
         UnreachableError: a server does not answer, or does not let us in.
         JenkinsKanikoError: fetching it failed.
     """
-    with _opened(source, subfolder, dockerfile, stdin, tell) as context:
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(_opened(source, subfolder, dockerfile, stdin, tell))
+        except OSError as error:
+            raise WrongInputError(f"{contexts_download.shown(source)}: cannot be read: {error.strerror}") from None
         yield context
 
 
 def _opened(
     source: str, subfolder: str | None, dockerfile: str, stdin: BinaryIO | None, tell: Tell
 ) -> AbstractContextManager[Context]:
+    if source.startswith(("https://", "http://")):
+        _check_host(source)
     if contexts_git.is_git(source):
         return contexts_git.opened(source, subfolder, dockerfile, tell)
     if source == "-":
-        return _from_stdin(stdin or sys.stdin.buffer, subfolder, dockerfile, tell)
+        return _from_stdin(stdin, subfolder, dockerfile, tell)
     if source.startswith(("https://", "s3://")):
         return _from_url(source, subfolder, dockerfile, tell)
     if Path(source).is_dir():
@@ -68,6 +74,16 @@ def _opened(
     if source.startswith("http://"):
         raise WrongInputError(f"{source}: what comes without encryption can be changed on its way; use https://")
     raise WrongInputError(f"{source}: there is no such file or folder; allowed: {FORMS}")
+
+
+def _check_host(url: str) -> None:
+    """Raise WrongInputError where nobody can tell the host; it is not shown, for it may hold an account."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise WrongInputError(
+            "SOURCE is no URL that can be used: its host, or the port, is not written as one"
+        ) from None
 
 
 @contextmanager
@@ -81,8 +97,10 @@ def _from_file(source: str, subfolder: str | None, dockerfile: str, tell: Tell) 
 
 
 @contextmanager
-def _from_stdin(stdin: BinaryIO, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
+def _from_stdin(stdin: BinaryIO | None, subfolder: str | None, dockerfile: str, tell: Tell) -> Iterator[Context]:
     """Keep what comes: an archive is read more than once, and a cut transfer begins anew."""
+    if stdin is None:
+        raise WrongInputError("there is no stdin to read; pipe a tar or zip file into it")
     if stdin.isatty():
         raise WrongInputError("stdin is a terminal; pipe a tar or zip file into it")
     with tempfile.TemporaryFile() as file:

@@ -54,7 +54,11 @@ def folder(top: Path, subfolder: str | None) -> Path:
     if not subfolder:
         return top
     path = _below(top, subfolder, "the subfolder")
-    if not path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        _refuse(path, error)
+    if not is_folder:
         raise WrongInputError(f"{top}: there is no folder '{subfolder}' in it")
     return path
 
@@ -191,7 +195,10 @@ def _target(path: str) -> str:
 
 def _below(top: Path, path: str, what: str) -> Path:
     """Return a path in a folder; links are followed, so that none leads to what the folder does not hold."""
-    whole = (top / path).resolve()
+    try:
+        whole = (top / path).resolve()
+    except RuntimeError:  # until Python 3.12
+        raise WrongInputError(f"{top}: {what} '{path}' is a link that leads back to itself") from None
     if not whole.is_relative_to(top.resolve()):
         raise WrongInputError(f"{top}: {what} '{path}' lies outside of it")
     return whole

@@ -13,6 +13,7 @@ import io
 import re
 import socket
 import ssl
+import string
 import tempfile
 import time
 import urllib.error
@@ -22,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import IO, BinaryIO
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from jenkins_kaniko.contexts_stream import CHUNK_BYTES, Tell
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
@@ -119,6 +120,17 @@ def _mib(count: float) -> str:
 class _OnlyHttps(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but none that would give up encryption."""
 
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message
+    ) -> IO[bytes] | None:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)  # type: ignore[arg-type]
+        except ValueError:  # of an address that is none
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
@@ -139,6 +151,8 @@ def _from_https(address: str, file: BinaryIO, tell: Tell) -> None:
                 version = answer.headers["ETag"]
                 _receive(answer, file, progress)
             return
+        except (ValueError, http.client.InvalidURL):
+            raise WrongInputError(f"{name}: it, or where it leads to, is no URL that can be used") from None
         except CUT as error:
             _give_up_where_hopeless(name, error)
             failures = failures + 1 if file.tell() == before else 1
@@ -151,7 +165,9 @@ def _from_https(address: str, file: BinaryIO, tell: Tell) -> None:
 def _request(address: str, received: int, version: str | None) -> urllib.request.Request:
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
-    url = urlunsplit(parts._replace(netloc=host, fragment=""))
+    # a request is ASCII without blanks; what is escaped already stays so
+    path, query = (quote(part, safe=string.punctuation) for part in (parts.path, parts.query))
+    url = urlunsplit(parts._replace(netloc=host, path=path, query=query, fragment=""))
     request = urllib.request.Request(url, headers={"User-Agent": "jenkins-kaniko"})  # noqa: S310  # https only
     if parts.username is not None:
         account = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -212,7 +228,7 @@ def _from_s3(address: str, file: BinaryIO, progress: _Progress) -> None:
     """Fetch an object; boto3 takes account, region and AWS_ENDPOINT_URL from where all AWS tools do."""
     try:
         import boto3
-        from boto3.s3.transfer import TransferConfig
+        from boto3.s3.transfer import S3TransferRetriesExceededError, TransferConfig
         from botocore import exceptions
     except ImportError:
         raise WrongInputError(f"{address}: s3:// needs another package: pip install 'jenkins-kaniko[s3]'") from None
@@ -228,7 +244,9 @@ def _from_s3(address: str, file: BinaryIO, progress: _Progress) -> None:
         raise _s3_refusal(address, error.response["ResponseMetadata"]["HTTPStatusCode"], error) from None
     except (exceptions.NoCredentialsError, exceptions.ProfileNotFound, exceptions.PartialCredentialsError) as error:
         raise UnreachableError(f"{address}: {error}: {NEEDS_ACCOUNT}") from None
-    except (exceptions.BotoCoreError, OSError) as error:
+    except ValueError as error:  # of AWS_ENDPOINT_URL
+        raise WrongInputError(f"{address}: {error}") from None
+    except (exceptions.BotoCoreError, S3TransferRetriesExceededError, OSError) as error:
         raise UnreachableError(f"{address}: {error}") from None
 
 

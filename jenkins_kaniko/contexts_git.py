@@ -78,7 +78,7 @@ def opened(source: str, subfolder: str | None, dockerfile: str, tell: Tell) -> I
     with tempfile.TemporaryDirectory(prefix="jenkins-kaniko-") as folder:
         git = _Checkout(folder, wanted)
         commit = git.check_out()
-        seconds = int(git.run("show", "--no-patch", "--format=%ct", commit))
+        seconds = int(git.run("show", "--no-patch", "--no-show-signature", "--format=%ct", commit))
         created = rfc3339(seconds)
         try:
             root = contexts_directory.folder(contexts_directory.folder(Path(folder), wanted.subfolder), subfolder)

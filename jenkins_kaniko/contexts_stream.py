@@ -21,6 +21,8 @@ FILE, HARD_LINK, SYMLINK, FOLDER, LONG_TARGET, LONG_NAME = b"0", b"1", b"2", b"5
 NAME_BYTES = 100
 OCTAL_SIZES = 1 << 33
 """Sizes from 8 GiB on do not fit into the octal digits of a header."""
+LATEST = (1 << 33) - 1
+"""The last time that fits into a header."""
 FIELDS = struct.Struct("100s 8s 8s 8s 12s 12s 8s 1s 100s 8s 247x")
 """name, mode, owner, group, size, time, checksum, kind, target, magic; owner names, device and prefix stay empty."""
 Tell = Callable[[str], None]
@@ -125,7 +127,8 @@ def _header(entry: Entry) -> bytes:
     if entry.kind == FOLDER:
         name += b"/"
     before = _long(LONG_TARGET, target) + _long(LONG_NAME, name)
-    return before + _block(entry.kind, name, target, entry.mode & 0o7777, entry.size, max(0, int(entry.mtime)))
+    mtime = int(min(max(0, entry.mtime), LATEST))  # a tar may say that it is infinite, or not a number
+    return before + _block(entry.kind, name, target, entry.mode & 0o7777, entry.size, mtime)
 
 
 def _long(kind: bytes, text: bytes) -> bytes:

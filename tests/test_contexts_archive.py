@@ -46,9 +46,11 @@ def member(described: Described) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
     return info, io.BytesIO(content or b"")
 
 
-def tar(*members: Described | tarfile.TarInfo, form: int = tarfile.PAX_FORMAT) -> bytes:
+def tar(
+    *members: Described | tarfile.TarInfo, form: int = tarfile.PAX_FORMAT, headers: dict[str, str] | None = None
+) -> bytes:
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=form) as archive:
+    with tarfile.open(fileobj=file, mode="w", format=form, pax_headers=headers or {}) as archive:
         for each in members:
             archive.addfile(each) if isinstance(each, tarfile.TarInfo) else archive.addfile(*member(each))
     return file.getvalue()

@@ -42,6 +42,7 @@ class Server:
     sends_length: bool = True
     understands_ranges: bool = True
     ranges: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     accounts: list[str | None] = field(default_factory=list)
 
     def url(self, path: str = "context.tar", account: str = "") -> str:
@@ -54,6 +55,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         plan = self.server.plan
         plan.accounts.append(self.headers["Authorization"])
+        plan.paths.append(self.path)
         plan.ranges.append(self.headers["Range"])
         if plan.statuses:
             self.send_error(plan.statuses.pop(0))
@@ -132,6 +134,27 @@ def failure(url: str, kind: type[JenkinsKanikoError]) -> str:
 def test_an_archive_and_its_facts(server: Server) -> None:
     facts = received(f"{server.url(account='u:p@')}?X-Signature=s3cret")
     assert facts == Facts("url", source=server.url(), dockerfile_text=TEXT)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("ü b.tar", "/%C3%BC%20b.tar"),
+        ("a%20b.tar", "/a%20b.tar"),
+        ("a.tar?sig=x+y%2F&name=a b", "/a.tar?sig=x+y%2F&name=a%20b"),
+    ],
+)
+def test_a_name_with_any_letters_is_asked_for(server: Server, path: str, asked: str) -> None:
+    received(server.url(path))
+    assert server.paths == [asked]
+
+
+def test_a_wrong_address_is_not_tried_again(server: Server) -> None:
+    notes: list[str] = []
+    with pytest.raises(WrongInputError) as caught:
+        received(server.url("to/https://[::1/x"), notes.append)
+    said = f"{server.url('to/https://[::1/x')}: it, or where it leads to, is no URL that can be used"
+    assert (str(caught.value), notes) == (said, [])
 
 
 def test_the_checksum_of_the_source_is_compared(server: Server) -> None:

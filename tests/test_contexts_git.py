@@ -183,6 +183,24 @@ def test_equal_commits_make_equal_contexts(host: Host) -> None:
     assert contents[0] == contents[1]
 
 
+def test_a_configuration_that_shows_signatures_plays_no_part(tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text("#!/bin/sh\necho '[GNUPG:] GOODSIG'\necho 'gpg: Good signature' >&2\n", encoding="utf-8")
+    program.chmod(0o755)
+    (tmp_path / ".gitconfig").write_text(f"[log]\nshowSignature = true\n[gpg]\nprogram = {program}\n", encoding="utf-8")
+    signed = tmp_path / "signed"
+    git(tmp_path, "init", "--quiet", "signed")
+    commit(signed, "first", {"Dockerfile": "FROM scratch\n"})
+    head, _, message = git(signed, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n abc\n -----END PGP SIGNATURE-----"
+    text = f"{head}\n{signature}\n\n{message}\n".encode()
+    made = subprocess.run(["git", "hash-object", "-t", "commit", "-w", "--stdin"], cwd=signed, input=text,
+                          capture_output=True, check=True).stdout.decode().strip()  # fmt: skip
+    git(signed, "update-ref", "HEAD", made)
+    url = f"file://{signed}"
+    assert facts(url) == Facts("git", made, url, CREATED, "FROM scratch\n")
+
+
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInp
 
 boto3 = pytest.importorskip("boto3", reason="needs .venv/s3: make s3")
 
+from botocore.exceptions import ReadTimeoutError  # noqa: E402  # with boto3 only
 from moto.server import ThreadedMotoServer  # noqa: E402  # with boto3 only
 
 TEXT = "FROM scratch\n"
@@ -106,6 +107,38 @@ def test_a_missing_account_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     said = failure(SOURCE, UnreachableError)
     assert said.startswith(f"{SOURCE}: Unable to locate credentials: credentials are missing or may not read it; AWS_")
+
+
+def test_an_endpoint_that_is_no_url_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    assert failure(SOURCE, WrongInputError) == f"{SOURCE}: Invalid endpoint: localhost:9000"
+
+
+def test_a_server_that_gives_up_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content of an answer ends early again and again."""
+
+    class Broken(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+    def broken(client: Any, **given: Any) -> dict[str, Any]:
+        return {"Body": Broken(), "ContentLength": len(CONTENT), "ETag": '"1"'}
+
+    made: Callable[..., Any] = boto3.client
+
+    def client(name: str) -> Any:
+        found = made(name)
+        found.meta.events.register("before-call.s3.GetObject", lambda **_: (_Answer(), broken(found)))
+        return found
+
+    monkeypatch.setattr(boto3, "client", client)
+    assert failure(SOURCE, UnreachableError) == f"{SOURCE}: Max Retries Exceeded"
+
+
+class _Answer:
+    """Of the server, as far as botocore looks at one that a handler gives."""
+
+    status_code = 200
 
 
 def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
