@@ -21,7 +21,7 @@ from jenkins_kaniko.cli_registry_options import (
     timeout_option,
     yes_option,
 )
-from jenkins_kaniko.cli_shared import output_option, print_json, say
+from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
 COMMANDS = {
     "install": "cli_registry",
@@ -75,18 +75,19 @@ def install(
     """
     from jenkins_kaniko import registry_install
 
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    objects, kept, wanted = opened(name, namespace, given, forget_accounts=no_accounts)
-    if password is not None and not (password and wanted.accounts):
-        raise errors.WrongInputError("--password-stdin: needs a password on standard input, and --account NAME")
-    made = registry_install.install(
-        objects, wanted, kept, datetime.now(UTC), say, new_ca=new_ca, password=password, timeout=timeout
-    )
-    steps = [{"object": where, "outcome": outcome} for where, outcome in made.done]
-    if output == "json":
-        print_json("registry install", {"address": wanted.address, "changed": made.changed, "steps": steps})
-    else:
-        click.echo(f"{wanted.address} serves" + ("" if made.changed else "; nothing to change"))
+    with told_as("registry install", output):
+        password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+        objects, kept, wanted = opened(name, namespace, given, forget_accounts=no_accounts)
+        if password is not None and not (password and wanted.accounts):
+            raise errors.WrongInputError("--password-stdin: needs a password on standard input, and --account NAME")
+        made = registry_install.install(
+            objects, wanted, kept, datetime.now(UTC), say, new_ca=new_ca, password=password, timeout=timeout
+        )
+        steps = [{"object": where, "outcome": outcome} for where, outcome in made.done]
+        if output == "json":
+            print_json("registry install", {"address": wanted.address, "changed": made.changed, "steps": steps})
+        else:
+            click.echo(f"{wanted.address} serves" + ("" if made.changed else "; nothing to change"))
 
 
 @registry.command()
@@ -129,14 +130,15 @@ def status(name: str, namespace: str, output: str) -> None:
     """
     from jenkins_kaniko import registry_status
 
-    objects, kept, wanted = opened(name, namespace, {})
-    must_be_there(wanted, kept is not None)
-    told = registry_status.status(objects, wanted, datetime.now(UTC))
-    if output == "json":
-        print_json("registry status", registry_status.data(told))
-    else:
-        click.echo(registry_status.text(told))
-    sys.exit(errors.OK if told.ready else errors.FAILED)
+    with told_as("registry status", output):
+        objects, kept, wanted = opened(name, namespace, {})
+        must_be_there(wanted, kept is not None)
+        told = registry_status.status(objects, wanted, datetime.now(UTC))
+        if output == "json":
+            print_json("registry status", registry_status.data(told))
+        else:
+            click.echo(registry_status.text(told))
+        sys.exit(errors.OK if told.ready else errors.FAILED)
 
 
 @registry.command()
@@ -154,9 +156,10 @@ def remove(name: str, namespace: str, with_images: bool, yes: bool, output: str)
     """
     from jenkins_kaniko import registry_install
 
-    objects, _, wanted = opened(name, namespace, {})
-    confirm(yes, f"Remove registry {namespace}/{name}{' and all its images' if with_images else ''}?")
-    removed = registry_install.remove(objects, wanted, say, with_images=with_images)
-    must_be_there(wanted, bool(removed))
-    if output == "json":
-        print_json("registry remove", {"removed": removed})
+    with told_as("registry remove", output):
+        objects, _, wanted = opened(name, namespace, {})
+        confirm(yes, f"Remove registry {namespace}/{name}{' and all its images' if with_images else ''}?")
+        removed = registry_install.remove(objects, wanted, say, with_images=with_images)
+        must_be_there(wanted, bool(removed))
+        if output == "json":
+            print_json("registry remove", {"removed": removed})

@@ -16,7 +16,7 @@ from jenkins_kaniko.cli_registry_options import (
     timeout_option,
     yes_option,
 )
-from jenkins_kaniko.cli_shared import count, output_option, print_json, say
+from jenkins_kaniko.cli_shared import count, output_option, print_json, say, told_as
 
 if TYPE_CHECKING:
     from jenkins_kaniko.cluster_objects import Objects
@@ -38,13 +38,14 @@ def ls(repository: str | None, name: str, namespace: str, output: str) -> None:
     """
     from jenkins_kaniko import registry_content
 
-    objects, wanted = _installed(name, namespace)
-    images = registry_content.images(registry_content.content(objects, wanted), repository)
-    if output == "json":
-        print_json("registry ls", {"images": [asdict(image) for image in images]})
-    else:
-        for image in images:
-            click.echo(_line(image))
+    with told_as("registry ls", output):
+        objects, wanted = _installed(name, namespace)
+        images = registry_content.images(registry_content.content(objects, wanted), repository)
+        if output == "json":
+            print_json("registry ls", {"images": [asdict(image) for image in images]})
+        else:
+            for image in images:
+                click.echo(_line(image))
 
 
 @click.command()
@@ -64,17 +65,18 @@ def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool, output: st
     """
     from jenkins_kaniko import registry_content
 
-    objects, wanted = _installed(name, namespace)
-    content = registry_content.content(objects, wanted)
-    found = {image: None for reference in images for image in registry_content.condemned(content, reference)}
-    for image in found:
-        say(_line(image))
-    confirm(yes, f"Remove {count(len(found), 'tag')}?")
-    for repository, digest in dict.fromkeys((image.repository, image.digest) for image in found):
-        content.remove(repository, digest)
-        say(f"removed: {repository}@{digest}")
-    if output == "json":
-        print_json("registry rm", {"images": [asdict(image) for image in found]})
+    with told_as("registry rm", output):
+        objects, wanted = _installed(name, namespace)
+        content = registry_content.content(objects, wanted)
+        found = {image: None for reference in images for image in registry_content.condemned(content, reference)}
+        for image in found:
+            say(_line(image))
+        confirm(yes, f"Remove {count(len(found), 'tag')}?")
+        for repository, digest in dict.fromkeys((image.repository, image.digest) for image in found):
+            content.remove(repository, digest)
+            say(f"removed: {repository}@{digest}")
+        if output == "json":
+            print_json("registry rm", {"images": [asdict(image) for image in found]})
 
 
 @click.command()
@@ -92,12 +94,13 @@ def gc(name: str, namespace: str, dry_run: bool, timeout: float, output: str) ->
     """
     from jenkins_kaniko import registry_gc
 
-    objects, wanted = _installed(name, namespace)
-    number = registry_gc.collect(objects, wanted, say, dry_run=dry_run, timeout=timeout)
-    if output == "json":
-        print_json("registry gc", {"blobs": number, "dryRun": dry_run})
-    else:
-        click.echo(f"{count(number, 'blob')} {'would be ' if dry_run else ''}removed")
+    with told_as("registry gc", output):
+        objects, wanted = _installed(name, namespace)
+        number = registry_gc.collect(objects, wanted, say, dry_run=dry_run, timeout=timeout)
+        if output == "json":
+            print_json("registry gc", {"blobs": number, "dryRun": dry_run})
+        else:
+            click.echo(f"{count(number, 'blob')} {'would be ' if dry_run else ''}removed")
 
 
 def _installed(name: str, namespace: str) -> tuple[Objects, Registry]:

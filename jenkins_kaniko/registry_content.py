@@ -16,8 +16,8 @@ from typing import Any
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnansweredError, WrongInputError
 from jenkins_kaniko.registry import PORT, Registry
-from jenkins_kaniko.registry_steps import content_of
-from jenkins_kaniko.registry_wait import pods
+from jenkins_kaniko.registry_steps import needed
+from jenkins_kaniko.registry_wait import running
 
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}"
@@ -129,19 +129,15 @@ def content(objects: Objects, registry: Registry) -> Content:
     """Return the content of a registry that runs.
 
     Raises:
-        WrongInputError: no pod of it runs.
+        WrongInputError: no pod of it runs, or a Secret of it is not there.
         UnreachableError: the cluster does not answer, or forbids it.
     """
-    running = [pod for pod in pods(objects, registry) if pod["status"].get("phase") == "Running"]
-    if not running:
-        where = f"-n {registry.namespace} --name {registry.name}"
-        raise WrongInputError(f"no pod of the registry runs; jenkins-kaniko registry status {where} tells why")
-    name = running[0]["metadata"]["name"]
-    certificate = content_of(objects, registry.tls, registry.namespace)["tls.crt"]
+    name = running(objects, registry)
+    certificate = needed(objects, registry, registry.tls, "tls.crt")
     login = None
     if registry.accounts:
         account = registry.accounts[0]
-        login = account, content_of(objects, registry.passwords, registry.namespace)[account].decode()
+        login = account, needed(objects, registry, registry.passwords, account).decode()
     return Content(lambda: objects.forwarded(name, registry.namespace, PORT), certificate, login)
 
 

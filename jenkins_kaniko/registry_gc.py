@@ -7,14 +7,14 @@ https://distribution.github.io/distribution/about/garbage-collection/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
 from jenkins_kaniko.registry import CONFIG, CONTAINER, FOLDER, Registry, config_map, server
 from jenkins_kaniko.registry_install import mounted
-from jenkins_kaniko.registry_wait import pods, wait_until_it_serves
+from jenkins_kaniko.registry_wait import running, wait_until_it_serves
 
 SUMMARY = re.compile(r"(\d+) blobs marked, (\d+) blobs and (\d+) manifests eligible for deletion")
 
@@ -27,6 +27,7 @@ def collect(objects: Objects, registry: Registry, tell: Callable[[str], None], *
 
     Raises:
         RefusedError: its images end with the pod that would be replaced.
+        WrongInputError: no pod of it runs, or a Secret that it needs is not there.
         JenkinsKanikoError: it failed; pushes are taken again.
     """
     if dry_run:
@@ -37,29 +38,36 @@ def collect(objects: Objects, registry: Registry, tell: Callable[[str], None], *
             "to keep them, install it with --storage"
         )
     where = f"registry {registry.namespace}/{registry.name}"
+    needed = mounted(objects, registry)  # before anything changes: it may not be there
     try:
         tell(f"{where}: read-only from now on")
-        _serve(objects, registry, tell, timeout, read_only=True)
+        _serve(objects, registry, needed, tell, timeout, read_only=True)
         return _collected(objects, registry)
     finally:
-        _serve(objects, registry, tell, timeout, read_only=False)
+        _serve(objects, registry, needed, tell, timeout, read_only=False)
         tell(f"{where}: as before")
 
 
 def _serve(
-    objects: Objects, registry: Registry, tell: Callable[[str], None], timeout: float, *, read_only: bool
+    objects: Objects,
+    registry: Registry,
+    needed: Mapping[str, bytes],
+    tell: Callable[[str], None],
+    timeout: float,
+    *,
+    read_only: bool,
 ) -> None:
     now = replace(registry, read_only=read_only or registry.read_only)
     objects.apply(config_map(now, kept=registry))
-    for manifest in server(now, mounted(objects, registry)):
+    for manifest in server(now, needed):
         objects.apply(manifest)
     wait_until_it_serves(objects, registry, tell, timeout)
 
 
 def _collected(objects: Objects, registry: Registry, *options: str) -> int:
-    [pod] = pods(objects, registry)
+    pod = running(objects, registry)
     command = ["registry", "garbage-collect", *options, f"{CONFIG}/config.yml"]
-    said = objects.run(pod["metadata"]["name"], registry.namespace, CONTAINER, command).decode()
+    said = objects.run(pod, registry.namespace, CONTAINER, command).decode()
     found = SUMMARY.search(said)
     if not found:
         raise JenkinsKanikoError(f"registry garbage-collect did not say what it found: {said[-1000:]}")

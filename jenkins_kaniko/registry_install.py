@@ -12,7 +12,7 @@ from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
 from jenkins_kaniko.registry import FOLDER, HTPASSWD, SETTINGS, Registry, known
 from jenkins_kaniko.registry_secrets import accounts, certificate, introduce
-from jenkins_kaniko.registry_steps import Installation, Tell, content_of, is_ours, key, where
+from jenkins_kaniko.registry_steps import Installation, Tell, is_ours, key, needed, where
 from jenkins_kaniko.registry_wait import wait_until_it_serves
 
 
@@ -91,11 +91,12 @@ def mounted(objects: Objects, registry: Registry) -> dict[str, bytes]:
     """Return what the pod mounts that can change: the certificate and the accounts that are there.
 
     Raises:
+        WrongInputError: somebody deleted them.
         UnreachableError: the cluster does not answer, or forbids it.
     """
-    found = {"tls": content_of(objects, registry.tls, registry.namespace)["tls.crt"]}
+    found = {"tls": needed(objects, registry, registry.tls, "tls.crt")}
     if registry.accounts:
-        found["accounts"] = content_of(objects, registry.passwords, registry.namespace)[HTPASSWD]
+        found["accounts"] = needed(objects, registry, registry.passwords, HTPASSWD)
     return found
 
 

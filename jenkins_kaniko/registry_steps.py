@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jenkins_kaniko.cluster_objects import CREATED, UNCHANGED, Objects
-from jenkins_kaniko.errors import RefusedError
+from jenkins_kaniko.errors import RefusedError, WrongInputError
 from jenkins_kaniko.registry import Registry
 
 Tell = Callable[[str], None]
@@ -55,6 +55,21 @@ def content_of(objects: Objects, name: str, namespace: str) -> dict[str, bytes]:
     """Return what a Secret holds, nothing where there is none."""
     there = objects.read("Secret", name, namespace) or {}
     return {key: base64.b64decode(value) for key, value in there.get("data", {}).items()}
+
+
+def needed(objects: Objects, registry: Registry, name: str, key: str) -> bytes:
+    """Return what a Secret of a registry that is installed holds under a key.
+
+    Raises:
+        WrongInputError: somebody deleted it.
+        UnreachableError: the cluster does not answer, or forbids it.
+    """
+    content = content_of(objects, name, registry.namespace)
+    if key not in content:
+        anew = f"jenkins-kaniko registry install -n {registry.namespace} --name {registry.name} makes it anew"
+        advice = "make it anew, as it is yours" if name == registry.tls_secret else anew
+        raise WrongInputError(f"secret {registry.namespace}/{name}: has no {key}; {advice}")
+    return content[key]
 
 
 def is_ours(objects: Objects, manifest: Mapping[str, Any]) -> bool | None:

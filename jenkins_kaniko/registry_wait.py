@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError
+from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, WrongInputError
 from jenkins_kaniko.registry import LABEL, Registry
 from jenkins_kaniko.registry_steps import Tell
 from jenkins_kaniko.waiting import Waiting
@@ -54,6 +54,21 @@ def pods(objects: Objects, registry: Registry) -> list[dict[str, Any]]:
     """
     listed = objects.listed("Pod", registry.namespace, labelSelector=f"{LABEL}={registry.name}")
     return [pod for pod in listed if "deletionTimestamp" not in pod["metadata"]]
+
+
+def running(objects: Objects, registry: Registry) -> str:
+    """Return the name of the registry's pod that runs; one that was evicted stays in the list of pods.
+
+    Raises:
+        WrongInputError: none does.
+        UnreachableError: the cluster does not answer, or forbids it.
+    """
+    for pod in pods(objects, registry):
+        if pod["status"].get("phase") == "Running":
+            name: str = pod["metadata"]["name"]
+            return name
+    where = f"-n {registry.namespace} --name {registry.name}"
+    raise WrongInputError(f"no pod of the registry runs; jenkins-kaniko registry status {where} tells why")
 
 
 def _last_words(pod: Mapping[str, Any]) -> str:

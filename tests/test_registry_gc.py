@@ -2,94 +2,135 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, cast
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
-import yaml
+from click.testing import CliRunner
 
+from jenkins_kaniko import cluster_objects
 from jenkins_kaniko import registry as parts
+from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
 from jenkins_kaniko.registry import Registry
 from jenkins_kaniko.registry_gc import collect
 from jenkins_kaniko.registry_install import found
+from tests.support.fake_objects import RUNNING, FakeObjects
 
 SAID = b"app\n4 blobs marked, 3 blobs and 0 manifests eligible for deletion\nblob eligible for deletion: sha256:1\n"
-READY = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+EVICTED = {
+    "metadata": {"name": "registry-x0", "uid": "0"},
+    "status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."},
+}
 
 
-@dataclass
-class FakeObjects:
-    """A cluster that keeps what is applied, and notes how the registry was configured when a command ran in it."""
-
-    said: bytes | JenkinsKanikoError
-    kept: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    ran: list[tuple[bool, list[str]]] = field(default_factory=list)
-
-    def apply(self, manifest: Mapping[str, Any]) -> str:
-        there = {**manifest, "metadata": {**manifest["metadata"], "generation": 1}, "status": READY}
-        self.kept[manifest["kind"], manifest["metadata"]["name"]] = there
-        return "changed"
-
-    def read(self, kind: str, name: str, _namespace: str) -> dict[str, Any] | None:
-        if kind == "Secret":
-            return {"data": {"tls.crt": base64.b64encode(b"certificate").decode()}}
-        return self.kept.get((kind, name))
-
-    def listed(self, _kind: str, _namespace: str, **_query: str) -> list[dict[str, Any]]:
-        return [{"metadata": {"name": "registry-x1"}, "status": {}}]
-
-    def run(self, _pod: str, _namespace: str, _container: str, command: list[str]) -> bytes:
-        self.ran.append((self.read_only(), command))
-        if isinstance(self.said, JenkinsKanikoError):
-            raise self.said
-        return self.said
-
-    def read_only(self) -> bool:
-        config = yaml.safe_load(self.kept["ConfigMap", "registry-config"]["data"]["config.yml"])
-        enabled: bool = config["storage"]["maintenance"]["readonly"]["enabled"]
-        return enabled
+@pytest.fixture
+def cluster() -> FakeObjects:
+    return FakeObjects(said=lambda: SAID)
 
 
-def collected(fake: FakeObjects, registry: Registry, *, dry_run: bool = False) -> int:
-    fake.apply(parts.config_map(registry))
-    return collect(cast(Objects, fake), registry, lambda _text: None, dry_run=dry_run, timeout=1)
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Heed Ctrl-C where the tests run in the background, and forget afterwards what a command made of signals."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
 
 
-def test_pushes_are_refused_while_it_collects_and_taken_again_after() -> None:
-    fake = FakeObjects(SAID)
+def collected(cluster: FakeObjects, registry: Registry, *, dry_run: bool = False) -> int:
+    installed(cluster, registry)
+    return collect(cast(Objects, cluster), registry, lambda _text: None, dry_run=dry_run, timeout=1)
+
+
+def installed(cluster: FakeObjects, registry: Registry) -> None:
+    cluster.apply(parts.config_map(registry))
+    cluster.apply(parts.secret(registry, registry.tls, {"tls.crt": b"certificate"}))
+
+
+def test_pushes_are_refused_while_it_collects_and_taken_again_after(cluster: FakeObjects) -> None:
     registry = Registry(storage="1Gi")
-    assert collected(fake, registry) == 3
-    assert fake.ran == [(True, ["registry", "garbage-collect", "/config/config.yml"])]
-    assert fake.read_only() is False
-    assert found(cast(Objects, fake), "registry", "shared-services") == registry.settings()
+    assert collected(cluster, registry) == 3
+    assert cluster.ran == [(True, ["registry", "garbage-collect", "/config/config.yml"])]
+    assert cluster.read_only() is False
+    assert found(cast(Objects, cluster), "registry", "shared-services") == registry.settings()
 
 
-@pytest.mark.parametrize("said", [b"panic", JenkinsKanikoError("the connection broke")])
-def test_pushes_are_taken_again_after_a_failure_too(said: bytes | JenkinsKanikoError) -> None:
-    fake = FakeObjects(said)
+def broken() -> bytes:
+    raise JenkinsKanikoError("the connection broke")
+
+
+@pytest.mark.parametrize("says", [lambda: b"panic", broken])
+def test_pushes_are_taken_again_after_a_failure_too(cluster: FakeObjects, says: Callable[[], bytes]) -> None:
+    cluster.said = says
     with pytest.raises(JenkinsKanikoError, match=r"panic|broke"):
-        collected(fake, Registry(storage="1Gi"))
-    assert (len(fake.ran), fake.read_only()) == (1, False)
+        collected(cluster, Registry(storage="1Gi"))
+    assert (len(cluster.ran), cluster.read_only()) == (1, False)
 
 
-def test_a_registry_that_was_read_only_stays_so() -> None:
-    fake = FakeObjects(SAID)
-    collected(fake, Registry(storage="1Gi", read_only=True))
-    assert fake.read_only() is True
+@pytest.mark.usefixtures("signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
+def test_pushes_are_taken_again_after_a_signal(
+    cluster: FakeObjects, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    def killed() -> bytes:
+        os.kill(os.getpid(), number)
+        return SAID
+
+    cluster.said = killed
+    monkeypatch.setattr(cluster_objects, "Objects", lambda: cluster)
+    installed(cluster, Registry(storage="1Gi"))
+    done = CliRunner().invoke(cli, ["registry", "gc"])
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert done.stderr.startswith(
+        "registry shared-services/registry: read-only from now on\nregistry shared-services/registry: as before\n"
+    )
+    assert (len(cluster.ran), cluster.read_only()) == (1, False)
 
 
-def test_to_count_needs_no_rest() -> None:
-    fake = FakeObjects(SAID)
-    assert collected(fake, Registry(), dry_run=True) == 3
-    assert fake.ran == [(False, ["registry", "garbage-collect", "--dry-run", "/config/config.yml"])]
+def test_a_registry_that_was_read_only_stays_so(cluster: FakeObjects) -> None:
+    collected(cluster, Registry(storage="1Gi", read_only=True))
+    assert cluster.read_only() is True
 
 
-def test_images_that_end_with_the_pod_are_not_lost_by_replacing_it() -> None:
-    fake = FakeObjects(SAID)
+def test_to_count_needs_no_rest(cluster: FakeObjects) -> None:
+    assert collected(cluster, Registry(), dry_run=True) == 3
+    assert cluster.ran == [(False, ["registry", "garbage-collect", "--dry-run", "/config/config.yml"])]
+
+
+def test_images_that_end_with_the_pod_are_not_lost_by_replacing_it(cluster: FakeObjects) -> None:
     with pytest.raises(RefusedError, match="install it with --storage"):
-        collected(fake, Registry())
-    assert fake.ran == []
+        collected(cluster, Registry())
+    assert cluster.ran == []
+
+
+def test_a_pod_that_was_evicted_is_passed_over(cluster: FakeObjects) -> None:
+    cluster.pods = [EVICTED, RUNNING]
+    assert collected(cluster, Registry(storage="1Gi")) == 3
+
+
+def test_a_registry_of_which_no_pod_runs_is_said_to_be_so(cluster: FakeObjects) -> None:
+    cluster.pods = [EVICTED]
+    with pytest.raises(WrongInputError) as caught:
+        collected(cluster, Registry(), dry_run=True)
+    assert str(caught.value) == (
+        "no pod of the registry runs; jenkins-kaniko registry status -n shared-services --name registry tells why"
+    )
+
+
+def test_without_its_certificate_nothing_is_touched(cluster: FakeObjects) -> None:
+    registry = Registry(storage="1Gi")
+    installed(cluster, registry)
+    cluster.delete("Secret", "registry-tls", "shared-services")
+    told: list[str] = []
+    with pytest.raises(WrongInputError) as caught:
+        collect(cast(Objects, cluster), registry, told.append, dry_run=False, timeout=1)
+    assert str(caught.value) == (
+        "secret shared-services/registry-tls: has no tls.crt; "
+        "jenkins-kaniko registry install -n shared-services --name registry makes it anew"
+    )
+    assert (told, cluster.ran) == ([], [])
