@@ -29,11 +29,20 @@ CONTAINER = "trust"
 CONTAINERD, K3S, RKE2, CRIO = "containerd", "k3s", "rke2", "cri-o"
 SCRIPT = "trust-node.sh"
 TRUST, REMOVE = "trust", "remove"
-READY, WRITTEN, REMOVED, UNKNOWN = "ready", "written", "removed", "unknown"
+READY, WRITTEN, UNSET, REMOVED, UNKNOWN = "ready", "written", "unset", "removed", "unknown"
 DONE = {READY, WRITTEN, REMOVED}
-"""What the script tells where nothing is wrong; it also knows unset and refused."""
-READS_CERTS_D_SINCE = 2
-"""The containerd whose config_path is set where nobody sets it."""
+"""What the script tells where nothing is wrong; it also knows refused and failed."""
+DEFAULT, ABSENT, LISTED = "default", "absent", "listed"
+"""What it tells where containerd's version decides: no configuration is seen, it has no config_path, that is a list."""
+TRANSFERS_SINCE = (2, 1)
+"""The containerd that pulls by its transfer service, which takes a list of folders for the name of one folder
+(https://github.com/containerd/containerd/issues/12415, /12808), unless some other option forbids the service."""
+HAS_CONFIG_PATH_SINCE = (2, 2)
+"""The containerd whose config_path is set where nobody sets it, to such a list
+(internal/cri/config/config_unix.go of its source)."""
+CERTS_D = "/etc/containerd/certs.d"
+_UNSURE = "containerd since 2.1 does not look into lists where its transfer service pulls"
+_ALONE = f'write config_path = "{CERTS_D}" alone'
 SECURITY = {
     "runAsUser": 0,
     "allowPrivilegeEscalation": False,
@@ -53,7 +62,7 @@ class Folder:
 
 
 FOLDERS = {
-    CONTAINERD: [Folder("/etc/containerd", read_only=True), Folder("/etc/containerd/certs.d")],
+    CONTAINERD: [Folder("/etc/containerd", read_only=True), Folder(CERTS_D)],
     K3S: [Folder("/etc/rancher/k3s")],
     RKE2: [Folder("/etc/rancher/rke2")],
     CRIO: [Folder("/etc/containers/registries.conf.d"), Folder("/etc/containers/certs.d")],
@@ -209,18 +218,24 @@ def told(node: Mapping[str, Any], pod: Pod) -> NodeOutcome | None:
     if end.exit_code != 0:
         return failed(node, f"{end.reason}: {end.message or f'exit code {end.exit_code}'}")
     word, _, text = end.message.strip().partition(" ")
-    if word == "default":
-        return _by_default(node, text)
+    if word in (DEFAULT, ABSENT, LISTED):
+        return _by_version(node, word, text)
     return outcome(node, word, text)
 
 
-def _by_default(node: Mapping[str, Any], text: str) -> NodeOutcome:
-    """A containerd without a file of its own does what its version does by itself."""
-    major = re.match(r"containerd://v?(\d+)\.", node["status"]["nodeInfo"]["containerRuntimeVersion"])
-    if major and int(major[1]) >= READS_CERTS_D_SINCE:
-        return outcome(node, READY)
-    change = (
-        'it reads certs.d only where its configuration has config_path = "/etc/containerd/certs.d" '
-        'in [plugins."io.containerd.grpc.v1.cri".registry]; see that it has, wherever it is'
-    )
-    return outcome(node, WRITTEN, f"{text}: {change}")
+def _by_version(node: Mapping[str, Any], word: str, text: str) -> NodeOutcome:
+    """Say what containerd makes of its configuration; the pod does not know which containerd that is."""
+    said = re.match(r"containerd://v?(\d+)\.(\d+)", node["status"]["nodeInfo"]["containerRuntimeVersion"])
+    version = (int(said[1]), int(said[2])) if said else (0, 0)
+    if word == LISTED:
+        if version < TRANSFERS_SINCE:
+            return outcome(node, READY)
+        return outcome(node, WRITTEN, f"{text}: {_UNSURE}; if a pull fails, {_ALONE} there and restart containerd")
+    if version >= HAS_CONFIG_PATH_SINCE:
+        change = text if word == ABSENT else f"{_ALONE} in its configuration, wherever it is, and restart containerd"
+        default = f"config_path of containerd is a list by default: {_UNSURE}"
+        return outcome(node, WRITTEN, f"{default}; if a pull fails, {change}")
+    if word == ABSENT:
+        return outcome(node, UNSET, f"containerd reads no certs.d: {text}")
+    change = f'containerd reads certs.d only where its registry section has config_path = "{CERTS_D}"'
+    return outcome(node, WRITTEN, f"{text}: {change}; see that it has, wherever its configuration is")

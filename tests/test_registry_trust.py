@@ -174,13 +174,46 @@ def test_what_each_node_tells() -> None:
     assert told["c"] == ("unset", "write a line", False)
     assert told["d"] == ("failed", "Error: exit code 1", False)
     assert told["e"][0] == "written"
-    assert told["e"][1].startswith("no file: it reads certs.d only where its configuration has config_path = ")
-    assert told["f"] == ("ready", "", True)
+    assert told["e"][1].startswith("no file: containerd reads certs.d only where its registry section has config_path")
+    assert told["f"][0] == "written"
     assert told["g"] == ("unknown", "docker://28.1.1: this program does not know how it is told what to trust", False)
     assert told["h"] == ("failed", "nothing in 0 s: ErrImagePull: no such image", False)
     assert nodereport.exit_code(outcome.nodes) == 3
     assert nodereport.text(outcome.nodes[1:3]) == "b  ready\nc  unset    write a line"
     assert (nodereport.exit_code(outcome.nodes[1:2]), nodereport.exit_code(outcome.nodes[2:3])) == (0, 7)
+
+
+UNREAD = "containerd since 2.1 does not look into lists where its transfer service pulls; if a pull fails, "
+ALONE = 'write config_path = "/etc/containerd/certs.d" alone'
+BY_DEFAULT = (
+    'no file: containerd reads certs.d only where its registry section has config_path = "/etc/containerd/certs.d"; '
+    "see that it has, wherever its configuration is"
+)
+SINCE_2_2 = f"config_path of containerd is a list by default: {UNREAD}"
+VERSIONS = [
+    ("1.7.27", "listed list", "ready", ""),
+    ("2.0.7", "listed list", "ready", ""),
+    ("2.1.4", "listed list", "written", f"list: {UNREAD}{ALONE} there and restart containerd"),
+    ("1.6.20~ds1", "absent write it", "unset", "containerd reads no certs.d: write it"),
+    ("2.1.4", "absent write it", "unset", "containerd reads no certs.d: write it"),
+    ("2.2.0", "absent write it", "written", f"{SINCE_2_2}write it"),
+    ("2.1.4", "default no file", "written", BY_DEFAULT),
+    (
+        "v2.2.0", "default no file", "written",
+        f"{SINCE_2_2}{ALONE} in its configuration, wherever it is, and restart containerd",
+    ),
+    ("unknown", "default no file", "written", BY_DEFAULT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "message", "state", "text"), VERSIONS)
+def test_what_containerd_of_a_version_makes_of_its_configuration(
+    version: str, message: str, state: str, text: str
+) -> None:
+    nodes = [node("a")]
+    nodes[0]["status"]["nodeInfo"]["containerRuntimeVersion"] = f"containerd://{version}"
+    told = trusted(Cluster(nodes, {"a": ended(message)})).nodes
+    assert [(one.state, one.text, one.good) for one in told] == [(state, text, state != "unset")]
 
 
 def test_a_second_run_changes_nothing_and_keeps_the_image() -> None:

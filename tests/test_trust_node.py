@@ -53,10 +53,10 @@ class Node:
     def files(self) -> dict[str, str]:
         return {str(one.relative_to(self.root)): one.read_text() for one in self.root.rglob("*") if one.is_file()}
 
-    def program(self, name: str) -> Path:
-        """Put a program there that only writes down what it is called with, and return that file."""
+    def program(self, name: str, then: str = "") -> Path:
+        """Put a program there that writes down what it is called with, and ends so; return that file."""
         called = self.folder / f"{name}.called"
-        (self.folder / "bin" / name).write_text(f'#!/bin/sh\necho "$*" >>{called}\n')
+        (self.folder / "bin" / name).write_text(f'#!/bin/sh\necho "$*" >>{called}\n{then}\n')
         (self.folder / "bin" / name).chmod(0o755)
         return called
 
@@ -74,7 +74,7 @@ def hosts_toml(host: str, server: str = "10.96.0.7:5000") -> str:
 
 
 def test_containerd(node: Node) -> None:
-    node.write(CONFIG, f"version = 2\n{SECTION}  {PATH_LINE}")
+    node.write(CONFIG, f"version = 2\n\n{SECTION}  {PATH_LINE}")
     before = node.files
     assert node.run("containerd", "trust") == "ready"
     written = {f"{CERTS}/{host}/hosts.toml": hosts_toml(host) for host in HOSTS}
@@ -187,47 +187,118 @@ def test_what_is_not_ours_is_refused_by_its_name(node: Node, form: str, path: st
     assert node.files == {path: text}
 
 
-V3 = "[plugins.'io.containerd.cri.v1.images'.registry]\n"
+V1 = "[plugins.cri.registry]\n"
+V2 = f"version = 2\n{SECTION}"
+V3 = "version = 3\n[plugins.'io.containerd.cri.v1.images'.registry]\n"
 ELSEWHERE = '[plugins."io.containerd.transfer.v1.local"]\nconfig_path = ""\n'
+STOCK = """\
+version = 2
+
+[plugins]
+
+  [plugins."io.containerd.grpc.v1.cri"]
+    max_concurrent_downloads = 3
+
+    [plugins."io.containerd.grpc.v1.cri".registry]
+      config_path = ""
+
+      [plugins."io.containerd.grpc.v1.cri".registry.auths]
+
+      [plugins."io.containerd.grpc.v1.cri".registry.configs]
+
+      [plugins."io.containerd.grpc.v1.cri".registry.headers]
+
+      [plugins."io.containerd.grpc.v1.cri".registry.mirrors]
+
+    [plugins."io.containerd.grpc.v1.cri".x509_key_pair_streaming]
+      tls_cert_file = ""
+"""
+"""What `containerd config default` of 1.6 and 1.7 prints of it."""
+LIST = "config_path = '/etc/containerd/certs.d:/etc/docker/certs.d' # both\n"
+NAMED_V1, NAMED_V2, NAMED_V3 = V1.strip(), SECTION.strip(), "[plugins.'io.containerd.cri.v1.images'.registry]"
+WRITE = 'config_path = "/etc/containerd/certs.d" into /etc/containerd/config.toml and restart containerd'
+
+
+def needed(word: str, section: str) -> str:
+    return f"{word} write {section} {WRITE}, or give --restart-runtime"
+
+
+def refused(what: str, section: str = NAMED_V2) -> str:
+    return (
+        f"unset containerd reads no certs.d: its config.toml has {what}, which it refuses beside config_path; move "
+        f'them to certs.d, write {section} config_path = "/etc/containerd/certs.d", restart containerd'
+    )
+
+
+NOTHING = "unset containerd reads no certs.d:"
 CONFIGS = [
-    (f"{SECTION}{PATH_LINE}", "ready"),
-    (f"{SECTION}  config_path = '/etc/containerd/certs.d:/etc/docker/certs.d' # both\n", "ready"),
-    (f"{ELSEWHERE}{SECTION}{PATH_LINE}{ELSEWHERE}", "ready"),
-    (f"version = 3\n{V3}{PATH_LINE}", "ready"),
-    ("version = 3\n", "ready"),
-    (f'version = 3\n{V3}config_path = ""\n', "unset containerd reads no certs.d: write [plugins.'io.containerd.cri."),
+    (f"{V2}{PATH_LINE}", "ready"),
+    (f"version = 2\n{ELSEWHERE}{SECTION}{PATH_LINE}{ELSEWHERE}", "ready"),
+    (f"{V3}{PATH_LINE}", "ready"),
+    (f"{V1}{PATH_LINE}", "ready"),
+    (f"[plugins]\n  [plugins.cri]\n  [plugins.\"cri\".'registry'] # ours\n  {PATH_LINE}", "ready"),
+    (f"{V2}  {LIST}", "listed config_path of containerd is /etc/containerd/certs.d:/etc/docker/certs.d"),
+    (f"{V3}{LIST}[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = true\n", "ready"),
+    (STOCK, needed(NOTHING, NAMED_V2)),
+    (f'{V3}config_path = ""\n', needed(NOTHING, NAMED_V3)),
+    ("version = 3\n", needed("absent", NAMED_V3)),
+    ("version = 2\n", needed("absent", NAMED_V2)),
+    ('disabled_plugins = []\n[grpc]\naddress = "version = 2"\n', needed("absent", NAMED_V1)),
+    (f"{SECTION}{PATH_LINE}", needed("absent", NAMED_V1)),
+    (f"version = 3\n{SECTION}{PATH_LINE}", needed("absent", NAMED_V3)),
+    (f"version = 2\n{ELSEWHERE}{SECTION}# {PATH_LINE}", needed("absent", NAMED_V2)),
     (
-        "version = 2\n",
-        'unset containerd reads no certs.d: write [plugins."io.containerd.grpc.v1.cri".registry] config_',
+        f'{V2}config_path = "/srv/certs"\n',
+        "unset config_path of containerd is /srv/certs; move what is there to /etc/containerd/certs.d, name that in "
+        "/etc/containerd/config.toml and restart containerd",
     ),
-    (f"{ELSEWHERE}{SECTION}# {PATH_LINE}", "unset containerd reads no certs.d: write "),
-    (f'{SECTION}config_path = "/srv/certs"\n', "unset config_path of containerd is /srv/certs; add "),
-    (f'{SECTION[:-2]}.mirrors."docker.io"]\n', "unset containerd reads no certs.d: its config.toml has registry.mirr"),
+    (f'version = 2\n{SECTION[:-2]}.mirrors."docker.io"]\n', refused("registry.mirrors")),
+    (f'version = 2\n{SECTION[:-2]}.mirrors]\n"docker.io" = {{}}\n', refused("registry.mirrors")),
+    (f'version = 2\n{SECTION[:-2]}.configs."example.com".tls]\n', refused("tls in registry.configs")),
+    (f'version = 2\n{SECTION[:-2]}.configs."example.com"]\ntls.ca_file = "/a"\n', refused("tls in registry.configs")),
+    (f'version = 2\n{SECTION[:-2]}.configs."example.com".auth]\n', needed("absent", NAMED_V2)),
 ]
 
 
 @pytest.mark.parametrize(("text", "told"), CONFIGS)
 def test_whether_containerd_reads_it(node: Node, text: str, told: str) -> None:
     node.write(CONFIG, text)
-    assert node.run("containerd", "trust")[: len(told)] == told
+    assert node.run("containerd", "trust") == told
     assert node.files[CONFIG] == text
 
 
 def test_what_containerd_imports_counts(node: Node) -> None:
     node.write(CONFIG, 'version = 2\nimports = ["/etc/containerd/conf.d/*.toml"]\n')
-    node.write("etc/containerd/conf.d/registry.toml", f"{SECTION}{PATH_LINE}")
+    node.write("etc/containerd/conf.d/registry.toml", f"{SECTION}{PATH_LINE}")  # the version is that of the first file
     assert node.run("containerd", "trust") == "ready"
 
 
 def test_a_containerd_without_a_file_does_what_its_version_does(node: Node) -> None:
-    assert node.run("containerd", "trust") == "default containerd has no /etc/containerd/config.toml"
+    assert node.run("containerd", "trust") == "default there is no /etc/containerd/config.toml to be seen"
+
+
+def test_looking_writes_nothing(node: Node) -> None:
+    node.write(CONFIG, f"{V2}{PATH_LINE}")
+    before = node.files
+    assert node.run("containerd", "look") == "ready"
+    node.write(CONFIG, STOCK)
+    assert node.run("containerd", "look") == needed(NOTHING, NAMED_V2)
+    assert node.files == {**before, CONFIG: STOCK}
 
 
 EDITS = [
-    ("version = 2\n", f"version = 2\n{SECTION}{PATH_LINE}"),
-    (f"{ELSEWHERE}{SECTION}  config_path = ''\n[debug]\n", f"{ELSEWHERE}{SECTION}{PATH_LINE}[debug]\n"),
-    (f'version = 3\n{V3}config_path = ""\n', f"version = 3\n{V3}{PATH_LINE}"),
+    ("version = 2\n", f"{V2}{PATH_LINE}"),
+    (
+        f"version = 2\n{ELSEWHERE}{SECTION}  config_path = ''\n[debug]\n",
+        f"version = 2\n{ELSEWHERE}{SECTION}{PATH_LINE}[debug]\n",
+    ),
+    (f'{V3}config_path = ""\n', f"{V3}{PATH_LINE}"),
+    ("version = 3\n", f"{V3}{PATH_LINE}"),
+    (f"{SECTION}{PATH_LINE}", f"{SECTION}{PATH_LINE}{V1}{PATH_LINE}"),
+    (f'[plugins.cri]\n  {V1}config_path = ""\n', f"[plugins.cri]\n  {V1}{PATH_LINE}"),
+    (STOCK, STOCK.replace('      config_path = ""\n', PATH_LINE)),
 ]
+RESTART = "--target 1 --mount -- systemctl restart containerd\n"
 
 
 @pytest.mark.parametrize(("text", "changed"), EDITS)
@@ -235,9 +306,86 @@ def test_containerd_is_told_where_that_is_allowed(node: Node, text: str, changed
     node.write(CONFIG, text)
     called = node.program("nsenter")
     assert node.run("containerd", "trust", "restart") == "ready containerd was restarted: it reads certs.d now"
-    assert (node.files[CONFIG], called.read_text()) == (changed, "--target 1 --mount -- systemctl restart containerd\n")
+    assert (node.files[CONFIG], called.read_text()) == (changed, RESTART)
+    assert node.files[f"{CONFIG}.before-registry-trust"] == text
     assert node.run("containerd", "trust", "restart") == "ready"
     assert called.read_text().count("\n") == 1
+
+
+AS_IT_WAS = "its config.toml is as it was"
+FAILURES = [
+    (
+        'grep -q certs.d "$ROOT/etc/containerd/config.toml" && exit 1 || exit 0',
+        f"failed containerd did not start with {PATH_LINE.strip()}".replace("config", f"{NAMED_V2} config", 1)
+        + f"; {AS_IT_WAS}, and containerd runs: see journalctl -u containerd on the node",
+    ),
+    ("exit 1", f"failed containerd could not be restarted by systemctl; {AS_IT_WAS}: write {NAMED_V2} {WRITE} by hand"),
+]
+
+
+@pytest.mark.parametrize(("then", "told"), FAILURES, ids=["wrong file", "no systemctl"])
+def test_containerd_runs_as_before_where_it_did_not_start(node: Node, then: str, told: str) -> None:
+    node.write(CONFIG, STOCK)
+    (node.root / CONFIG).chmod(0o640)
+    called = node.program("nsenter", then)
+    assert node.run("containerd", "trust", "restart") == told
+    assert (node.files[CONFIG], called.read_text()) == (STOCK, RESTART * 2)
+    assert (node.root / CONFIG).stat().st_mode & 0o777 == 0o640
+
+
+# --- what others may read --------------------------------------------------------------------------------------------
+
+PRIVATE = [
+    ("k3s", REGISTRIES["k3s"], THEIRS),
+    ("rke2", REGISTRIES["rke2"], THEIRS),
+    ("containerd", CONFIG, STOCK),
+]
+
+
+@pytest.mark.parametrize(("form", "path", "text"), PRIVATE)
+@pytest.mark.parametrize("link", [None, "beside", "absolute"])
+def test_files_keep_their_mode_and_their_links(node: Node, form: str, path: str, text: str, link: str | None) -> None:
+    real = node.root / path if link is None else (node.root / path).with_name("real")
+    real.parent.mkdir(parents=True)
+    real.write_text(text)
+    real.chmod(0o600)
+    if link:
+        (node.root / path).symlink_to("real" if link == "beside" else f"/{Path(path).with_name('real')}")
+    node.program("nsenter")
+    modes = set()
+    for mode in ("trust", "remove"):
+        assert not node.run(form, mode, "restart").startswith("refused")
+        modes.add(oct(real.stat().st_mode & 0o777))
+        assert (node.root / path).is_symlink() == (link is not None)
+        assert (real.read_text() != text) == (mode == "trust" or form == "containerd")
+    assert modes == {"0o600"}
+    backup = real.with_name(f"{real.name}.before-registry-trust")
+    assert not backup.exists() or backup.stat().st_mode & 0o777 == 0o600
+    assert [one for one in node.root.rglob("*") if one.suffix in {".new", ".then"}] == []
+
+
+def test_a_link_to_where_the_pod_sees_nothing_is_named(node: Node) -> None:
+    for path in (CONFIG, REGISTRIES["k3s"]):
+        (node.root / path).parent.mkdir(parents=True)
+        (node.root / path).symlink_to("/srv/here/file")
+    assert node.run("containerd", "trust") == "default there is no /srv/here/file to be seen"
+    assert node.run("k3s", "trust") == (
+        "refused /etc/rancher/k3s/registries.yaml leads to /srv/here/file, which is not seen from here; "
+        "put the file itself there"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_an_owner_that_cannot_be_kept_is_named(node: Node) -> None:
+    node.write(REGISTRIES["k3s"], THEIRS)
+    os.chown(node.root / REGISTRIES["k3s"], 65534, 65534)
+    node.program("cp", "exit 1")
+    before = node.files
+    assert node.run("k3s", "trust") == (
+        "refused /etc/rancher/k3s/registries.yaml has an owner that cannot be kept; give it to root, "
+        "or trust the registry there by hand"
+    )
+    assert node.files == before
 
 
 @pytest.mark.parametrize(("form", "service"), [("k3s", "k3s"), ("rke2", "rke2"), ("cri-o", "crio")])

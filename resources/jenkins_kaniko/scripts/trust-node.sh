@@ -1,8 +1,8 @@
 # Runs once on each node, in a pod that sees nothing of the node but the folders of one container runtime: makes that
 # runtime find a registry of the cluster by the Service's address and trust its certificate, or takes that back.
-# trust-node.sh containerd|k3s|rke2|cri-o trust|remove [restart]
-# Its last line is a word and what there is to say: ready, written, unset, refused, removed; default, where it depends on
-# containerd's version.
+# trust-node.sh containerd|k3s|rke2|cri-o trust|remove [restart], or trust-node.sh containerd look, which writes nothing
+# Its last line is a word and what there is to say: ready, written, unset, refused, failed, removed; default, absent and
+# listed, where it depends on containerd's version.
 # Every file and every block that is ours carries the mark; nothing without it is changed.
 
 set -e
@@ -32,8 +32,32 @@ ours() {
 put() {
     ours "$1" || say "refused ${1#"$root"} is not ours; remove it, or trust the registry there by hand"
     mkdir -p "$(dirname "$1")"
+    draft "$1"
     { echo "$mark"; cat; } >"$1.new"
     replace "$1"
+}
+
+# real FILE: the file that links of the node lead to, as we see it
+real() {
+    file=$1
+    for _ in 1 2 3 4 5 6 7 8; do
+        [ -L "$file" ] || break
+        leads=$(readlink "$file")
+        case $leads in /*) file=$root$leads ;; *) file=$(dirname "$file")/$leads ;; esac
+    done
+    echo "$file"
+}
+
+# draft FILE: an empty FILE.new, which has the mode and the owner of FILE before there is anything to read in it
+draft() {
+    rm -f "$1.new"
+    [ -e "$1" ] || return 0
+    cp -p "$1" "$1.new" 2>/dev/null || true # the mode it could not keep is told below
+    if [ "$(stat -c '%u:%g %a' "$1")" != "$(stat -c '%u:%g %a' "$1.new")" ]; then
+        rm -f "$1.new"
+        say "refused ${1#"$root"} has an owner that cannot be kept; give it to root, or trust the registry there by hand"
+    fi
+    : >"$1.new"
 }
 
 # replace FILE: by FILE.new, in one step
@@ -54,10 +78,15 @@ drop() {
     done
 }
 
-# restarted SERVICE...: by systemd, outside the container
+# starts SERVICE: whether systemd, outside the container, could restart it
+starts() {
+    nsenter --target 1 --mount -- systemctl restart "$1" 2>/dev/null
+}
+
+# restarted SERVICE...: the first of them that the node has
 restarted() {
     for service in "$@"; do
-        nsenter --target 1 --mount -- systemctl restart "$service" 2>/dev/null && return
+        if starts "$service"; then return; fi
     done
     say "unset $1 could not be restarted by systemctl; restart it by hand"
 }
@@ -77,48 +106,100 @@ server = "https://$server"
 END
     done
     drop "$certs" $hosts
-    config=$root/etc/containerd/config.toml
-    [ -e "$config" ] || say "default containerd has no /etc/containerd/config.toml"
-    path=$(config_path "$config" "$root"/etc/containerd/conf.d/*.toml)
-    case ":$path:" in
-    *:/etc/containerd/certs.d:*) say "ready" ;;
-    ::) ;;
-    :absent:) if grep -q '^version *= *3' "$config"; then say "ready"; fi ;;
-    *) say "unset config_path of containerd is $path; add :/etc/containerd/certs.d to it in /etc/containerd/config.toml and restart containerd" ;;
-    esac
-    section='[plugins."io.containerd.grpc.v1.cri".registry]'
-    if grep -q '^version *= *3' "$config"; then section="[plugins.'io.containerd.cri.v1.images'.registry]"; fi
-    line='config_path = "/etc/containerd/certs.d"'
-    if grep -q '^[ \t]*\[plugins.*cri.*\.registry\.\(mirrors\|configs\)' "$config"; then
-        say "unset containerd reads no certs.d: its config.toml has registry.mirrors or registry.configs, which it refuses beside config_path; move them to certs.d, write $section $line, restart containerd"
-    fi
-    [ "$restart" ] ||
-        say "unset containerd reads no certs.d: write $section $line into /etc/containerd/config.toml and restart containerd, or give --restart-runtime"
-    with_config_path "$section" "$line" <"$config" >"$config.new"
-    replace "$config"
-    restarted containerd
-    say "ready containerd was restarted: it reads certs.d now"
+    containerd_told
 }
 
-# config_path FILE...: what containerd's registry section says; absent where it does not say
-config_path() {
-    cat "$@" 2>/dev/null | awk '
-        /^[ \t]*\[/ { section = $0 }
-        /^[ \t]*config_path[ \t]*=/ && section ~ /cri[^]]*\.registry\]/ {
-            said = 1; value = $0
-            sub(/^[^=]*=[ \t]*["\047]/, "", value); sub(/["\047].*$/, "", value)
+containerd_look() {
+    containerd_told
+}
+
+# containerd_told: say whether containerd reads certs.d; where that is allowed, make it read them
+containerd_told() {
+    config=$(real "$root/etc/containerd/config.toml")
+    [ -e "$config" ] || say "default there is no ${config#"$root"} to be seen"
+    version=$(sed -n '/^[[:blank:]]*\[/q; s/^[[:blank:]]*version[[:blank:]]*=[[:blank:]]*\([0-9]*\).*/\1/p' "$config")
+    path=$(found path)
+    case ":$path:" in
+    :/etc/containerd/certs.d:) say "ready" ;;
+    *:/etc/containerd/certs.d:*)
+        [ "$(found local)" ] && say "ready"
+        say "listed config_path of containerd is $path"
+        ;;
+    :: | :absent:) ;;
+    *) say "unset config_path of containerd is $path; move what is there to /etc/containerd/certs.d, name that in /etc/containerd/config.toml and restart containerd" ;;
+    esac
+    # which name containerd reads depends on the file's version; a file that does not say has the first
+    case ${version:-1} in
+    1) section='[plugins.cri.registry]' ;;
+    2) section='[plugins."io.containerd.grpc.v1.cri".registry]' ;;
+    *) section="[plugins.'io.containerd.cri.v1.images'.registry]" ;;
+    esac
+    line='config_path = "/etc/containerd/certs.d"'
+    beside=$(found beside)
+    if [ "$beside" ]; then
+        say "unset containerd reads no certs.d: its config.toml has $beside, which it refuses beside config_path; move them to certs.d, write $section $line, restart containerd"
+    fi
+    write="write $section $line into /etc/containerd/config.toml and restart containerd"
+    if [ -z "$restart" ]; then
+        if [ "$path" ]; then say "absent $write, or give --restart-runtime"; fi
+        say "unset containerd reads no certs.d: $write, or give --restart-runtime"
+    fi
+    containerd_edit
+}
+
+# containerd_edit: write the line into config.toml and restart containerd, or leave both as they were
+containerd_edit() {
+    backup=$config.before-registry-trust
+    cp -p "$config" "$backup"
+    draft "$config"
+    with_config_path "$section" "$line" <"$config" >"$config.new"
+    replace "$config"
+    if starts containerd; then say "ready containerd was restarted: it reads certs.d now"; fi
+    draft "$config"
+    cat "$backup" >"$config.new"
+    replace "$config"
+    if starts containerd; then
+        say "failed containerd did not start with $section $line; its config.toml is as it was, and containerd runs: see journalctl -u containerd on the node"
+    fi
+    say "failed containerd could not be restarted by systemctl; its config.toml is as it was: $write by hand"
+}
+
+# found path|local|beside: what containerd's configuration says in its registry section: config_path, absent where it does
+# not say; whether it pulls images by itself, not by its transfer service; what it refuses beside config_path
+found() {
+    files=$config
+    for one in "$root"/etc/containerd/conf.d/*.toml; do
+        if [ -e "$one" ]; then files="$files $one"; fi
+    done
+    awk -v what="$1" -v first="${version:-1}" '
+        FNR == 1 { version = first; section = "" }
+        { text = $0; sub(/#.*/, "", text); gsub(/["\047 \t]/, "", text) }
+        section == "" && text ~ /^version=/ { version = substr(text, 9) }
+        text ~ /^\[/ {
+            section = substr(text, 2, index(text, "]") - 2)
+            plugin = "plugins.io.containerd.cri.v1.images"
+            if (version == 1) plugin = "plugins.cri"
+            if (version == 2) plugin = "plugins.io.containerd.grpc.v1.cri"
+            registry = plugin ".registry"
+            if (index(section, registry ".mirrors.") == 1) beside = "registry.mirrors"
+            if (index(section, registry ".configs.") == 1 && section ~ /\.tls$/) beside = "tls in registry.configs"
+            next
         }
-        END { print said ? value : "absent" }'
+        section == plugin && text == "use_local_image_pull=true" { pulls = "yes" }
+        section == registry && text ~ /^config_path=/ { said = 1; path = substr(text, 13) }
+        section == registry ".mirrors" && text ~ /=/ { beside = "registry.mirrors" }
+        index(section, registry ".configs.") == 1 && text ~ /^tls[.=]/ { beside = "tls in registry.configs" }
+        END { print what == "path" ? (said ? path : "absent") : what == "local" ? pulls : beside }' $files
 }
 
 # with_config_path SECTION LINE: the file on stdin with that line in that section
 with_config_path() {
     awk -v section="$1" -v line="$2" '
-        { text = $0; sub(/^[ \t]+/, "", text) }
-        text ~ /^\[/ { inside = text ~ /cri[^]]*\.registry\]/ }
-        inside && text ~ /^config_path[ \t]*=/ { next }
+        function plain(text) { sub(/#.*/, "", text); gsub(/["\047 \t]/, "", text); return text }
+        plain($0) ~ /^\[/ { inside = plain($0) == plain(section) }
+        inside && plain($0) ~ /^config_path=/ { next }
         { print }
-        inside && text ~ /^\[/ { print line; done = 1 }
+        inside && plain($0) ~ /^\[/ { print line; done = 1 }
         END { if (!done) { print section; print line } }'
 }
 
@@ -133,9 +214,12 @@ added="# added by jenkins-kaniko registry trust"
 
 rancher_trust() {
     folder=$root/etc/rancher/$form
-    file=$folder/registries.yaml
+    file=$(real "$folder/registries.yaml")
     own_ca=$folder/$title.crt
     mkdir -p "$folder"
+    [ -d "$(dirname "$file")" ] ||
+        say "refused ${folder#"$root"}/registries.yaml leads to ${file#"$root"}, which is not seen from here; put the file itself there"
+    draft "$file"
     without_block "$file" >"$file.new"
     for host in $hosts; do
         if grep -q "^[ \t][ \t]*[\"']\{0,1\}$host[\"']\{0,1\} *:" "$file.new"; then
@@ -148,6 +232,7 @@ rancher_trust() {
             rm "$file.new"
             say "refused $key: in ${file#"$root"} is not written with a key per line; write it so, or trust the registry there by hand"
         fi
+        [ ! -e "$file" ] || cp -p "$file.new" "$file.then" # as readable as the file
         "$key" | inserted "$key" "$file.new" >"$file.then"
         mv "$file.then" "$file.new"
     done
@@ -209,10 +294,11 @@ inserted() {
 
 rancher_remove() {
     folder=$root/etc/rancher/$form
-    file=$folder/registries.yaml
+    file=$(real "$folder/registries.yaml")
     own_ca=$folder/$title.crt
     if [ -e "$own_ca" ] && ours "$own_ca"; then rm "$own_ca"; fi
     if [ -e "$file" ]; then
+        draft "$file"
         without_block "$file" >"$file.new"
         replace "$file"
         [ -s "$file" ] || rm "$file"
