@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from jenkins_kaniko.nodereport import NodeOutcome
+from jenkins_kaniko.nodereport import SKIPPED, NodeOutcome
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting
 
@@ -24,6 +24,18 @@ def name_of(node: Node) -> str:
 def failed(node: Node, text: str) -> NodeOutcome:
     """Return that something went wrong on a node."""
     return NodeOutcome(name_of(node), FAILED, text, good=False)
+
+
+def runs_linux(node: Node) -> bool:
+    """Return whether a node can run what we give it; in a mixed cluster some run Windows."""
+    system: str = node["status"]["nodeInfo"]["operatingSystem"]
+    return system == "linux"
+
+
+def skipped(node: Node) -> NodeOutcome:
+    """Return that a node has nothing to do with images of Linux."""
+    system = node["status"]["nodeInfo"]["operatingSystem"]
+    return NodeOutcome(name_of(node), SKIPPED, f"runs {system}, not images of linux", good=True)
 
 
 def not_ready(node: Node) -> NodeOutcome | None:

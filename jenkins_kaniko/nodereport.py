@@ -8,6 +8,9 @@ from typing import Any
 
 from jenkins_kaniko import errors
 
+SKIPPED = "skipped"
+"""The word for a node that has nothing to do with it."""
+
 
 @dataclass(frozen=True)
 class NodeOutcome:
@@ -32,7 +35,7 @@ def data(nodes: Sequence[NodeOutcome]) -> list[dict[str, Any]]:
 
 def exit_code(nodes: Sequence[NodeOutcome]) -> int:
     """Return how a command ends: well, failed, or mixed where only some nodes are as they should be."""
-    good = [one.good for one in nodes]
+    good = [one.good for one in nodes if one.state != SKIPPED]
     if all(good):
         return errors.OK
     return errors.MIXED_OUTCOMES if any(good) else errors.FAILED

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from jenkins_kaniko import registry_trust
 from jenkins_kaniko.errors import DeniedError, WrongInputError
-from jenkins_kaniko.nodepods import outcomes
+from jenkins_kaniko.nodepods import outcomes, runs_linux, skipped
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
-from jenkins_kaniko.registry_trust import CONTENT, REMOVE, TRUST, Trust, form_of
+from jenkins_kaniko.registry_trust import CONTAINERD, CONTENT, LOOK, REMOVE, TRUST, WRITTEN, Trust, form_of
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
 
@@ -88,6 +88,40 @@ def untrust(door: Door, wanted: Trust, timeout: float, tell: Callable[[str], Non
     return outcome
 
 
+def looked(door: Door, wanted: Trust, timeout: float, tell: Callable[[str], None]) -> list[NodeOutcome]:
+    """Return whether each node's container runtime would read what `trust` writes; nothing is written on a node.
+
+    What runs on the nodes for it is removed in any case. Of `wanted` only the name, the namespace and the image count:
+    the registry need not be there.
+
+    Returns: what `trust` would tell, ready or written where it would do.
+
+    Raises: as trust does.
+    """
+    nodes = door.listed("Node")
+    containerd = [node for node in nodes if runs_linux(node) and form_of(node) == CONTAINERD]
+    others = [_without_looking(node) for node in nodes if node not in containerd]
+    if not containerd:
+        return others
+    applied = registry_trust.manifests(wanted, registry_trust.by_form(containerd), LOOK)
+    try:
+        _applied(door, applied)
+        found = outcomes(containerd, _pods(door, wanted, applied), registry_trust.told, timeout, tell)
+    finally:
+        for one in applied:
+            door.delete(one["kind"], one["metadata"]["name"], wanted.namespace)
+    return sorted([*found, *others], key=lambda one: one.node)
+
+
+def _without_looking(node: Mapping[str, Any]) -> NodeOutcome:
+    if not runs_linux(node):
+        return skipped(node)
+    form = form_of(node)
+    if form is None:
+        return registry_trust.unknown(node)
+    return registry_trust.outcome(node, WRITTEN, f"{form} reads what registry trust writes when it starts again")
+
+
 def with_image(door: Door, wanted: Trust, image: str | None) -> Trust:
     """Return it with the image that is given, or else runs on the nodes already, or else is the packaged one."""
     for one in door.listed("DaemonSet", wanted.namespace, labelSelector=wanted.selector):
@@ -100,24 +134,34 @@ def _carried_out(
 ) -> tuple[str, list[NodeOutcome]]:
     """Return whether something was created or changed for it, and what the nodes told."""
     nodes = door.listed("Node")
-    forms = registry_trust.by_form(nodes)
-    applied = registry_trust.manifests(wanted, forms, mode)
-    for one in applied:
+    linux = [node for node in nodes if runs_linux(node)]
+    applied = registry_trust.manifests(wanted, registry_trust.by_form(linux), mode)
+    changes = _applied(door, applied)
+    known = [node for node in linux if form_of(node)]
+    told = outcomes(known, _pods(door, wanted, applied), registry_trust.told, timeout, tell)
+    if mode == TRUST:
+        told += [registry_trust.unknown(node) for node in linux if not form_of(node)]
+        told += [skipped(node) for node in nodes if not runs_linux(node)]
+    return next((one for one in (CREATED, CHANGED) if one in changes), UNCHANGED), told
+
+
+def _applied(door: Door, manifests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Apply what the namespace takes the pods of, and return what became of each."""
+    for one in manifests:
         if one["kind"] == "DaemonSet":
             _admitted(door, one)
-    changes = [door.apply(one) for one in applied]
-    sets = {one["metadata"]["name"]: content_of(one["spec"]["template"]) for one in applied if "spec" in one}
+    return [door.apply(one) for one in manifests]
+
+
+def _pods(door: Door, wanted: Trust, manifests: Sequence[Mapping[str, Any]]) -> Callable[[], list[Pod]]:
+    """Return what lists the pods of just these manifests."""
+    contents = {content_of(one["spec"]["template"]) for one in manifests if "spec" in one}
 
     def pods() -> list[Pod]:
         listed = door.listed("Pod", wanted.namespace, labelSelector=wanted.selector)
-        return [
-            one for one in listed if content_of(one) in sets.values() and "deletionTimestamp" not in one["metadata"]
-        ]
+        return [one for one in listed if content_of(one) in contents and "deletionTimestamp" not in one["metadata"]]
 
-    told = outcomes([node for node in nodes if form_of(node)], pods, registry_trust.told, timeout, tell)
-    if mode == TRUST:
-        told += [registry_trust.unknown(node) for node in nodes if not form_of(node)]
-    return next((one for one in (CREATED, CHANGED) if one in changes), UNCHANGED), told
+    return pods
 
 
 def _admitted(door: Door, daemon_set: Mapping[str, Any]) -> None:

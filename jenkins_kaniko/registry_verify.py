@@ -20,7 +20,7 @@ from jenkins_kaniko.contexts import Context, Facts
 from jenkins_kaniko.contexts_stream import FILE, Entry
 from jenkins_kaniko.errors import JenkinsKanikoError
 from jenkins_kaniko.explain import Seen, explanation
-from jenkins_kaniko.nodepods import Node, failed, name_of, outcomes
+from jenkins_kaniko.nodepods import Node, failed, name_of, outcomes, runs_linux, skipped
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
 
@@ -80,14 +80,16 @@ def verify(
         DeniedError: the namespace does not take the pods.
         UnreachableError: the cluster does not answer, or forbids it.
     """
-    nodes = [node for node in door.listed("Node") if not node["spec"].get("unschedulable")]
+    listed = door.listed("Node")
+    nodes = [node for node in listed if runs_linux(node) and not node["spec"].get("unschedulable")]
     if not nodes:
         raise JenkinsKanikoError("no node of the cluster takes pods: kubectl get nodes")
     images = {}
     for architecture in sorted({_architecture(node) for node in nodes}):
         spec = _spec(pulls, architecture, given)
         images[architecture] = build.build(spec, _context(), builder, listener).ref
-    return [_explained(one) for one in _run(door, pulls, nodes, images, given["timeout"], listener.note)]
+    found = _run(door, pulls, nodes, images, given["timeout"], listener.note)
+    return [_explained(one) for one in found] + [skipped(node) for node in listed if not runs_linux(node)]
 
 
 def _spec(pulls: Pulls, architecture: str, given: Mapping[str, Any]) -> Spec:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jenkins_kaniko import nodereport, registry_trust, registry_trust_nodes
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko.errors import UnreachableError, WrongInputError
 from jenkins_kaniko.registry_trust import REMOVE, TRUST, Trust, form_of, manifests
 
 WANTED = Trust("registry", "shared", "10.96.0.7", "-----BEGIN CERTIFICATE-----\n")
@@ -27,7 +27,11 @@ def node(name: str = "a", form: str | None = "containerd", ready: str = "True") 
     return {
         "metadata": {"name": name},
         "status": {
-            "nodeInfo": {"containerRuntimeVersion": runtime, "kubeletVersion": kubelet},
+            "nodeInfo": {
+                "containerRuntimeVersion": runtime,
+                "kubeletVersion": kubelet,
+                "operatingSystem": "linux",
+            },
             "conditions": [{"type": "Ready", "status": ready, "message": "stopped"}],
         },
     }
@@ -60,6 +64,7 @@ def test_the_pod_sees_the_folders_of_its_runtime_only(form: str) -> None:
     assert {path: mounts[name]["readOnly"] for name, path in hosts.items()} == SEEN[form]
     assert {mounts[name]["mountPath"] for name in hosts} == {f"/node{path}" for path in SEEN[form]}
     assert pod["hostPID"] is False
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux"}
     for container in [*pod["initContainers"], *pod["containers"]]:
         assert container["securityContext"] == registry_trust.SECURITY
     assert "volumeMounts" not in pod["containers"][0]
@@ -233,6 +238,68 @@ def test_what_removes_stays_until_every_node_is_done(state: dict[str, Any], *, d
     arguments = pod_of(cluster.objects[("DaemonSet", "registry-trust-containerd")])["initContainers"][0]["args"]
     assert arguments == ["containerd", "remove"]
     assert (("DaemonSet", "registry-trust-containerd") in cluster.deleted) == deleted
+
+
+def windows(name: str) -> dict[str, Any]:
+    made = node(name)
+    made["status"]["nodeInfo"]["operatingSystem"] = "windows"
+    return made
+
+
+def test_nodes_that_run_windows_are_left_out() -> None:
+    cluster = Cluster([node("a"), windows("w")], {"a": ended("ready")})
+    told = trusted(cluster).nodes
+    assert nodereport.data(told) == [
+        {"name": "a", "state": "ready", "text": ""},
+        {"name": "w", "state": "skipped", "text": "runs windows, not images of linux"},
+    ]
+    assert nodereport.exit_code(told) == 0
+    cluster.states = {"a": ended("refused it")}
+    assert nodereport.exit_code(trusted(cluster).nodes) == 7
+    assert nodereport.data(registry_trust_nodes.untrust(cluster, WANTED, 0, print).nodes)[1:] == []
+
+
+def test_looking_at_nodes() -> None:
+    nodes = [node("a"), windows("w"), node("k", "k3s"), node("d", None), node("b")]
+    cluster = Cluster(nodes, {"a": ended("ready"), "b": ended("absent write it")})
+    looks = registry_trust_nodes.looked(cluster, replace(WANTED, address="", ca=""), 0, print)
+    assert [(one.node, one.state, one.text, one.good) for one in looks] == [
+        ("a", "ready", "", True),
+        ("b", "unset", "containerd reads no certs.d: write it", False),
+        ("d", "unknown", "docker://28.1.1: this program does not know how it is told what to trust", False),
+        ("k", "written", "k3s reads what registry trust writes when it starts again", True),
+        ("w", "skipped", "runs windows, not images of linux", True),
+    ]
+    name = "registry-trust-look-containerd"
+    assert cluster.deleted == [("ConfigMap", name), ("DaemonSet", name)]
+    daemon_set = cluster.objects["DaemonSet", name]
+    pod = pod_of(daemon_set)
+    assert daemon_set["spec"]["selector"]["matchLabels"]["jenkins-kaniko/registry-trust-form"] == "look-containerd"
+    assert pod["initContainers"][0]["args"] == ["containerd", "look"]
+    assert [(one["mountPath"], one["readOnly"]) for one in pod["initContainers"][0]["volumeMounts"]] == [
+        ("/trust", True), ("/node/etc/containerd", True),
+    ]  # fmt: skip
+    terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [one["matchFields"][0]["values"] for one in terms] == [["a"], ["b"]]
+
+
+def test_nothing_stays_of_a_look_that_failed() -> None:
+    class Gone(Cluster):
+        def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]:
+            if kind == "Pod":
+                raise UnreachableError("gone")
+            return super().listed(kind, namespace, **query)
+
+    cluster = Gone([node("a")], {})
+    with pytest.raises(UnreachableError):
+        registry_trust_nodes.looked(cluster, WANTED, 0, print)
+    assert {kind for kind, _ in cluster.deleted} == {"ConfigMap", "DaemonSet"}
+
+
+def test_nothing_runs_where_there_is_nothing_to_look_at() -> None:
+    cluster = Cluster([node("k", "cri-o")], {})
+    assert [one.state for one in registry_trust_nodes.looked(cluster, WANTED, 0, print)] == ["written"]
+    assert (cluster.objects, cluster.deleted) == ({}, [])
 
 
 SERVICE = {"spec": {"clusterIP": "10.96.0.7"}}

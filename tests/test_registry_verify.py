@@ -28,7 +28,8 @@ QUIET = Listener(note=lambda _text: None, detail=lambda _text: None, line=lambda
 
 
 def node(name: str, architecture: str = "amd64", **spec: bool) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": spec, "status": {"nodeInfo": {"architecture": architecture}}}
+    info = {"architecture": architecture, "operatingSystem": "linux"}
+    return {"metadata": {"name": name}, "spec": spec, "status": {"nodeInfo": info}}
 
 
 @dataclass
@@ -98,6 +99,14 @@ def test_an_image_for_each_architecture_and_a_pod_on_each_node(built: list[Spec]
         for name, architecture in (("a", "amd64"), ("b", "arm64"), ("d", "amd64"))
     }
     assert cluster.pods == {}
+
+
+def test_nodes_that_run_windows_are_left_out(built: list[Spec]) -> None:
+    other = node("w")
+    other["status"]["nodeInfo"]["operatingSystem"] = "windows"
+    found = registry_verify.verify(Cluster([other, node("a")], {"a": ENDED}), FakeCluster([]), PULLS, GIVEN, QUIET)
+    assert [(one.node, one.state, one.good) for one in found] == [("a", "pulled", True), ("w", "skipped", True)]
+    assert len(built) == 1
 
 
 def test_nothing_is_left_where_a_pod_is_not_taken(built: list[Spec]) -> None:
