@@ -163,8 +163,7 @@ def _refused(place: Place) -> Iterator[Finding]:
         try:
             place.objects.create(manifest, dry_run=True)
         except DeniedError as error:
-            kind = next((kind for kind, words in RULES if re.search(words, str(error))), REFUSED)
-            yield kind.found(str(error), namespace=place.namespace)
+            yield denied(error, place)
 
 
 def _nearly_full(place: Place) -> Iterator[Finding]:
@@ -198,6 +197,12 @@ CHECKS: tuple[Check, ...] = (reachable, namespace, rights, admitted, nodes)
 def unanswered(error: UnreachableError) -> Finding:
     """Return the finding that a cluster does not answer."""
     return UNREACHABLE.found(str(error))
+
+
+def denied(error: DeniedError, place: Place) -> Finding:
+    """Return the finding that a rule of the cluster does not admit what was to be made in a place."""
+    kind = next((kind for kind, words in RULES if re.search(words, str(error))), REFUSED)
+    return kind.found(str(error), namespace=place.namespace)
 
 
 def _takes_builds(node: dict[str, Any], place: Place) -> bool:

@@ -10,6 +10,7 @@ from jenkins_kaniko import buildjob, podstate
 from jenkins_kaniko.attempt import TICK_SECONDS, Door
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.findings import ERROR, Finding, Place
+from jenkins_kaniko.templates import PROFILES
 from jenkins_kaniko.waiting import Waiting
 
 CONTAINER = "pulled"
@@ -52,6 +53,12 @@ def _pod(place: Place, image: str) -> dict[str, Any]:
     spec = place.spec
     secrets = [{"name": spec.registry_secret.name}] if spec.registry_secret else []
     labels = {**buildjob.MANAGED, buildjob.BUILD_LABEL: spec.name}
+    container = {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["/Dockerfile"],  # cannot run, nor need it
+        "resources": PROFILES[spec.profile],  # what admits a build admits this
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -64,6 +71,6 @@ def _pod(place: Place, image: str) -> dict[str, Any]:
             "imagePullSecrets": secrets,
             "nodeSelector": dict(spec.node_selector),
             "tolerations": list(spec.tolerations),
-            "containers": [{"name": CONTAINER, "image": image, "command": ["/Dockerfile"]}],  # cannot run, nor need it
+            "containers": [container],
         },
     }

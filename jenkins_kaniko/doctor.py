@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from jenkins_kaniko import checks_cluster, checks_jenkins, checks_push, checks_registry
 from jenkins_kaniko.attempt import Door
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
-from jenkins_kaniko.errors import UnansweredError, UnreachableError
-from jenkins_kaniko.findings import ERROR, SEVERITIES, Finding, HopelessError, Kind, Place
+from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
+from jenkins_kaniko.findings import ERROR, SEVERITIES, Check, Finding, HopelessError, Kind, Place
 
 KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS, *checks_push.KINDS, *checks_jenkins.KINDS)
 """Beside them a trial push finds what diagnoses.json lists, by the names there."""
@@ -25,10 +25,10 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
         build: try by making and pushing an image.
     """
     checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS]
-    found = list(_found(partial(check, place) for check in checks))
+    found = list(_found(place, checks))
     image = place.image
     if image and not has_errors(found):
-        found += _found([partial(checks_push.pushing, place, image, door, build=build)])
+        found += _found(place, [partial(checks_push.pushing, image=image, door=door, build=build)])
     return found
 
 
@@ -42,16 +42,18 @@ def has_errors(findings: Sequence[Finding]) -> bool:
     return any(one.severity == ERROR for one in findings)
 
 
-def _found(checks: Iterable[Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
+def _found(place: Place, checks: Iterable[Check]) -> Iterator[Finding]:
     """Yield what checks find; one that may not look says so, and the others go on."""
     for check in checks:
         try:
-            yield from check()
+            yield from check(place)
         except HopelessError as error:
             yield error.finding
             return
         except UnansweredError as error:
             yield checks_cluster.unanswered(error)
             return
+        except DeniedError as error:
+            yield checks_cluster.denied(error, place)
         except UnreachableError as error:
             yield NOT_CHECKED.found(str(error))

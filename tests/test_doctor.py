@@ -14,7 +14,7 @@ from jenkins_kaniko import checks_cluster, checks_registry, doctor, doctorreport
 from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import UnansweredError, UnreachableError
+from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
 from tests.support.fake_cluster import FakeCluster
 
@@ -68,6 +68,16 @@ def test_what_may_not_be_seen_is_said_and_the_rest_is_seen() -> None:
         "not-checked",
         "not-checked",
         "registry-secret-none",
+    ]
+
+
+def test_a_rule_that_does_not_admit_what_is_tried_is_a_finding_and_the_rest_is_seen() -> None:
+    """Between a dry run and the real thing somebody can make a quota, and a rule can be for pods of one kind."""
+    words = "pod builds/doctor-pull: failed quota: all: must specify requests.memory"
+    found = doctor.examine(place(Node=DeniedError(words)), FakeCluster([[]]))
+    assert [(one.name, one.evidence) for one in found] == [
+        ("object-refused", words),
+        ("registry-secret-none", "there is no secret builds/docker-config"),
     ]
 
 

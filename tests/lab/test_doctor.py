@@ -244,6 +244,15 @@ def test_a_full_quota(doctor: Doctor, builds: Builds, hard: dict[str, str]) -> N
         assert doctor().keys() == {"quota"}
 
 
+def test_a_build_under_a_quota_of_everything(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    """Such a quota admits only pods that say how much they want; what a node is to pull runs in a pod of its own."""
+    hard = {"requests.cpu": "8", "requests.memory": "9Gi", "limits.memory": "20Gi", "limits.ephemeral-storage": "90Gi"}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "all"}, "spec": {"hard": hard}}
+    with there(builds, quota):
+        builds.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/all", "--timeout=30s")
+        assert doctor(*repository, "--build") == {}
+
+
 def test_a_quota_that_is_nearly_full(doctor: Doctor, builds: Builds) -> None:
     spec: dict[str, Any] = {"hard": {"requests.memory": "10Gi", "pods": "50"}}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": spec}
