@@ -20,6 +20,7 @@ DOCKER_HUB = "index.docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 - a type
 SECRET_KEY = ".dockerconfigjson"  # noqa: S105 - a name
+PARTS: Mapping[str, type] = {"auths": dict, "credHelpers": dict, "credsStore": str}
 SOON = timedelta(days=30)
 ANEW = (
     "docker login {host}, then kubectl delete secret {secret} -n {namespace} --ignore-not-found; kubectl create secret "
@@ -81,6 +82,10 @@ KINDS = (
 )  # fmt: skip
 
 
+CA_KINDS = (None, CA_SOON, CA_NOT_YET, CA_EXPIRED)
+"""What can be wrong with the time of a certificate, the least first."""
+
+
 def secret(place: Place) -> Iterator[Finding]:
     """Look at the Secret as the builder and the kubelet do; no value of it leaves this function."""
     mounted = place.spec.registry_secret
@@ -108,23 +113,28 @@ def secret(place: Place) -> Iterator[Finding]:
 
 
 def _docker_config(value: str) -> dict[str, Any] | None:
+    """Return what a docker config has of each part; None where the builder cannot read it. null is no part."""
     try:
         config = json.loads(base64.b64decode(value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    entries = config.get("auths", {}) if isinstance(config, dict) else None
-    sound = isinstance(entries, dict) and all(isinstance(entry, dict) for entry in entries.values())
-    return config if sound else None
+    if not isinstance(config, dict):
+        return None
+    found = {name: kind() if config.get(name) is None else config[name] for name, kind in PARTS.items()}
+    if any(not isinstance(found[name], kind) for name, kind in PARTS.items()):
+        return None
+    found["auths"] = {key: {} if entry is None else entry for key, entry in found["auths"].items()}
+    return found if all(isinstance(entry, dict) for entry in found["auths"].values()) else None
 
 
 def _account(config: Mapping[str, Any], where: str, names: Mapping[str, str]) -> Iterator[Finding]:
     """No account at all is no mistake: the registry may want none, or know the pod; the trial push tells."""
-    host, entries = names["host"], config.get("auths", {})
+    host, entries = names["host"], config["auths"]
     wanted = DOCKER_HUB_KEY if host == DOCKER_HUB else host
     entry = next((value for key, value in entries.items() if wanted in (key, _host_of(key))), None)
     if entry is not None and _has_account(entry):
         return
-    if helper := config.get("credHelpers", {}).get(host) or config.get("credsStore"):
+    if helper := config["credHelpers"].get(host) or config["credsStore"]:
         yield SECRET_HELPER.found(f"{where} names the program docker-credential-{helper}", **names)
     elif entry is not None:
         yield SECRET_ACCOUNT.found(f"{where}, {wanted}", **names)
@@ -160,7 +170,11 @@ def registry_of(image: str) -> str:
 
 
 def certificate(place: Place) -> Iterator[Finding]:
-    """Look at the certificate that the builder is to trust."""
+    """Look at the certificates that the builder is to trust, and judge them by the one that is best.
+
+    A bundle goes on with certificates that are over, such as that of a registry's former authority beside the new one;
+    which of them a registry needs, only a push tells.
+    """
     mounted = place.spec.ca_bundle
     if mounted is None:
         return
@@ -180,10 +194,12 @@ def certificate(place: Place) -> Iterator[Finding]:
     except ValueError:
         yield CA_BROKEN.found(f"{where}, key {mounted.key}", **names)
         return
-    for one in certificates:
-        if kind := _in_time(one, datetime.now(UTC)):
-            times = f"is for {one.not_valid_before_utc:%Y-%m-%d %H:%M} to {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-            yield kind.found(f"{where}: {one.subject.rfc4514_string()} {times}", **names)
+    now = datetime.now(UTC)
+    judged = [(_in_time(one, now), one) for one in certificates]
+    kind, one = min(judged, key=lambda pair: CA_KINDS.index(pair[0]))
+    if kind:
+        times = f"is for {one.not_valid_before_utc:%Y-%m-%d %H:%M} to {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+        yield kind.found(f"{where}: {one.subject.rfc4514_string()} {times}", **names)
 
 
 def _in_time(certificate: x509.Certificate, now: datetime) -> Kind | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jenkins_kaniko import checks_cluster, checks_registry, doctor, doctorreport
 from jenkins_kaniko.buildjob import Mounted, Spec
@@ -18,7 +21,7 @@ from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
 from tests.support.fake_cluster import FakeCluster
 
-NODE = {"metadata": {"name": "n1"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+NODE = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
 
 class Fake:
@@ -42,13 +45,17 @@ class Fake:
     def listed(self, kind: str, _namespace: str | None = None) -> Any:
         return self._answer(kind) or []
 
+    def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Mapping[str, Any]:
+        return manifest
+
     def may(self, *_arguments: str, **_options: str) -> bool:
         return True
 
 
 def place(image: str | None = None, **answers: Any) -> Place:
     spec = Spec("doctor", {"image": image or "x"}, "me", "abc", registry_secret=Mounted("docker-config", optional=True))
-    return Place(cast(Objects, Fake(**answers)), "builds", spec, image, [])
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "doctor"}, "spec": {}}
+    return Place(cast(Objects, Fake(**answers)), "builds", spec, image, [pod])
 
 
 def names(where: Place) -> list[str]:
@@ -83,8 +90,46 @@ def test_a_rule_that_does_not_admit_what_is_tried_is_a_finding_and_the_rest_is_s
 
 def test_a_node_with_a_full_disk_and_none_that_is_ready() -> None:
     conditions = [{"type": "Ready", "status": "Unknown"}, {"type": "DiskPressure", "status": "True"}]
-    node = {"metadata": {"name": "n1"}, "status": {"conditions": conditions}}
+    node = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": conditions}}
     assert names(place(Node=[node])) == ["no-node", "node-disk-full", "registry-secret-none"]
+
+
+DEDICATED = {"key": "dedicated", "value": "ci", "effect": "NoSchedule"}
+AWAY = {"key": "away", "effect": "NoExecute"}
+CORDON = "node.kubernetes.io/unschedulable"
+
+
+@pytest.mark.parametrize(
+    ("node", "pod", "why"),
+    [
+        ({"taints": [DEDICATED]}, [], "with the taint dedicated=ci:NoSchedule"),
+        ({"taints": [DEDICATED]}, [{"key": "dedicated"}], "with the taint dedicated=ci:NoSchedule"),
+        ({"taints": [DEDICATED]}, [{"key": "dedicated", "value": "ci", "effect": "NoExecute"}], "with the taint ded"),
+        ({"taints": [DEDICATED]}, [{"key": "dedicated", "value": "ci"}], None),
+        ({"taints": [DEDICATED]}, [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}], None),
+        ({"taints": [DEDICATED, AWAY]}, [{"key": "dedicated", "value": "ci"}], "with the taint away:NoExecute"),
+        ({"taints": [DEDICATED, AWAY]}, [{"operator": "Exists"}], None),
+        ({"taints": [{**AWAY, "effect": "PreferNoSchedule"}]}, [], None),
+        ({"unschedulable": True}, [], "cordoned"),
+        ({"unschedulable": True, "taints": [{"key": CORDON, "effect": "NoSchedule"}]}, [], "cordoned"),
+        ({"unschedulable": True}, [{"key": CORDON, "operator": "Exists"}], None),
+    ],
+)
+def test_a_node_with_taints(node: dict[str, Any], pod: list[dict[str, str]], why: str | None) -> None:
+    where = place(Node=[{**NODE, "spec": node}])
+    given = {**where.pod, "spec": {"tolerations": pod}}
+    found = [one.evidence for one in checks_cluster.nodes(replace(where, manifests=[given]))]
+    assert [text.startswith(f"none of 1 nodes takes builds: 1 {why}") for text in found] == [True] * (why is not None)
+
+
+def test_why_each_node_takes_no_build() -> None:
+    nodes = [{**NODE, "spec": {"taints": [DEDICATED]}}, {**NODE, "spec": {"taints": [DEDICATED]}}]
+    nodes.append({"metadata": {"name": "n3"}, "spec": {}, "status": {}})
+    (found,) = checks_cluster.nodes(place(Node=nodes))
+    assert (found.name, found.evidence) == (
+        "no-node",
+        "none of 3 nodes takes builds: 2 with the taint dedicated=ci:NoSchedule, 1 not ready",
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,8 +158,51 @@ def test_a_key_that_is_nearly_right(key: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"auths": {"r.example.com": {"auth": "bWU6d29yZA=="}}, "credHelpers": None, "credsStore": None}, []),
+        ({"auths": None, "credHelpers": None}, []),
+        ({"auths": {"r.example.com": None}}, ["registry-secret-account"]),
+        ({"credHelpers": {"r.example.com": "gcloud"}}, ["registry-secret-helper"]),
+        ({"auths": []}, ["registry-secret-broken"]),
+        ({"auths": {}, "credHelpers": ["gcloud"]}, ["registry-secret-broken"]),
+        ({"auths": {}, "credsStore": {"r.example.com": "gcloud"}}, ["registry-secret-broken"]),
+    ],
+    ids=str,
+)
+def test_parts_of_a_docker_config_that_are_null_or_of_another_kind(config: Any, found: list[str]) -> None:
+    """As Go reads them: null is nothing, and what is of another kind makes the whole unreadable."""
+    assert [one.name for one in checks_registry.secret(with_config(json.dumps(config).encode()))] == found
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.just("bWU6d29yZA==")
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+FIELDS = st.sampled_from(["auth", "username", "password", "identitytoken", "registrytoken"])
+ENTRIES = JSON | st.dictionaries(FIELDS, JSON)
+KEYS = st.sampled_from(["r.example.com", "https://r.example.com/v1/", "R.example.com:443"]) | st.text()
+CONFIGS = JSON | st.fixed_dictionaries(
+    {}, optional={"auths": JSON | st.dictionaries(KEYS, ENTRIES), "credHelpers": JSON, "credsStore": JSON}
+)
+
+
+@given(CONFIGS)
+def test_no_docker_config_is_too_odd_to_judge(config: Any) -> None:
+    found = [one.name for one in checks_registry.secret(with_config(json.dumps(config).encode()))]
+    assert found in ([], *([f"registry-secret-{what}"] for what in ("broken", "helper", "account", "host")))
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000, b"", b"null"], ids=["no text", "deep", "empty", "null"])
+def test_what_is_no_docker_config(content: bytes) -> None:
+    assert [one.name for one in checks_registry.secret(with_config(content))] == ["registry-secret-broken"]
+
+
 def with_accounts(accounts: Mapping[str, Any]) -> Place:
-    config = base64.b64encode(json.dumps({"auths": accounts}).encode()).decode()
+    return with_config(json.dumps({"auths": accounts}).encode())
+
+
+def with_config(content: bytes) -> Place:
+    config = base64.b64encode(content).decode()
     secret = {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": config}}
     return place("r.example.com/app", Secret=secret)
 

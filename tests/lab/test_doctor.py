@@ -340,17 +340,25 @@ def test_no_certificate_for_a_private_registry(doctor: Doctor, repository: list[
         (config_map(other="x"), {"ca-key-missing"}),
         (config_map(**{"ca.crt": "x"}), {"ca-broken"}),
         (config_map(**{"ca.crt": certificate(-2 * DAY, -DAY)}), {"ca-expired"}),
+        (config_map(**{"ca.crt": certificate(-3 * DAY, -DAY) + certificate(-2 * DAY, -DAY)}), {"ca-expired"}),
         (config_map(**{"ca.crt": certificate(DAY, 2 * DAY)}), {"ca-not-yet-valid"}),
         (config_map(**{"ca.crt": certificate(-DAY, DAY)}), {"ca-expires-soon", "unknown-authority"}),
         (config_map(**{"ca.crt": certificate(-DAY, 365 * DAY)}), {"unknown-authority"}),
     ],
-    ids=["no such key", "no certificate", "over", "not begun", "soon over", "another one"],
+    ids=["no such key", "no certificate", "over", "all over", "not begun", "soon over", "another one"],
 )
 def test_a_certificate_that_does_not_serve(
     doctor: Doctor, builds: Builds, repository: list[str], given: dict[str, Any], names: set[str]
 ) -> None:
     with there(builds, given):
         assert doctor(*repository[:2], "--ca-bundle", "given").keys() == names
+
+
+def test_a_bundle_of_which_one_certificate_is_over(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    valid = json.loads(builds.kubectl("get", "configmap", "lab-ca", "-o", "json"))["data"]["ca.crt"]
+    bundle = certificate(-2 * DAY, -DAY) + valid + certificate(-DAY, DAY)
+    with there(builds, config_map(**{"ca.crt": bundle})):
+        assert doctor(*repository[:2], "--ca-bundle", "given") == {}
 
 
 # --- the registry, as a pod sees it ----------------------------------------------------------------------------------
