@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,8 +68,9 @@ REFUSED = Kind(
 )  # fmt: skip
 NO_NODE = Kind(
     "no-node", ERROR,
-    "no node takes builds: none is ready, has the labels of --node-selector, or is free of other taints",
-    "kubectl get nodes --show-labels, then correct --node-selector and --toleration",
+    "no node takes builds: none is ready, has the labels of the node selector, and has only taints that are tolerated",
+    "kubectl get nodes --show-labels, kubectl describe nodes for their taints; then correct --node-selector and "
+    "--toleration, or kubectl uncordon a node",
 )  # fmt: skip
 NODE_DISK = Kind(
     "node-disk-full", WARNING,
@@ -91,6 +93,9 @@ UNITS = {
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
 }  # fmt: skip
 """Of the API's quantities (apimachinery, resource.Quantity)."""
+REPELLING = ("NoSchedule", "NoExecute")
+CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+"""What a node that is cordoned has, also before the cluster gave it that taint."""
 RULES = ((POD_SECURITY, "violates PodSecurity"), (QUOTA, "exceeded quota"), (LIMIT_RANGE, "(?:maximum|minimum) .* per"))
 """What the cluster says of what it does not admit."""
 
@@ -136,10 +141,17 @@ def rights(place: Place) -> Iterator[Finding]:
             ]
             lacking += [f"{' and '.join(verbs)} {resource}"] if verbs else []
     if lacking:
-        user = place.objects.user()
-        yield NOT_ALLOWED.found(
-            f"{user} may not in {place.namespace}: {', '.join(lacking)}", namespace=place.namespace, user=user
-        )
+        user = _user(place)
+        evidence = f"{user or 'this account'} may not in {place.namespace}: {', '.join(lacking)}"
+        yield NOT_ALLOWED.found(evidence, namespace=place.namespace, user=user or "USER")
+
+
+def _user(place: Place) -> str | None:
+    """Return who the cluster takes us for; None where it does not tell, as clusters older than 1.28."""
+    try:
+        return place.objects.user()
+    except UnreachableError:
+        return None
 
 
 def admitted(place: Place) -> Iterator[Finding]:
@@ -183,8 +195,10 @@ def _amount(quantity: str) -> float:
 
 def nodes(place: Place) -> Iterator[Finding]:
     found = place.objects.listed("Node")
-    if not any(_takes_builds(node, place) for node in found):
-        yield NO_NODE.found(f"none of {len(found)} nodes is ready and fits")
+    reasons = [_unfit(node, place.pod) for node in found]
+    if all(reasons):
+        told = ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
+        yield NO_NODE.found(f"none of {len(found)} nodes takes builds: {told}" if told else "there is no node")
     for node in found:
         if _condition(node, "DiskPressure") == "True":
             name = node["metadata"]["name"]
@@ -205,10 +219,29 @@ def denied(error: DeniedError, place: Place) -> Finding:
     return kind.found(str(error), namespace=place.namespace)
 
 
-def _takes_builds(node: dict[str, Any], place: Place) -> bool:
-    labels = node["metadata"].get("labels", {})
-    return _condition(node, "Ready") == "True" and place.spec.node_selector.items() <= labels.items()
+def _unfit(node: Mapping[str, Any], pod: Mapping[str, Any]) -> str | None:
+    """Return why a node does not take a pod, None where it does, as the scheduler judges labels and taints."""
+    if _condition(node, "Ready") != "True":
+        return "not ready"
+    wanted, labels = pod["spec"].get("nodeSelector") or {}, node["metadata"].get("labels", {})
+    if not wanted.items() <= labels.items():
+        return f"without the labels {','.join(f'{key}={value}' for key, value in wanted.items())}"
+    tolerations = pod["spec"].get("tolerations") or []
+    for taint in [*([CORDONED] if node["spec"].get("unschedulable") else []), *node["spec"].get("taints", [])]:
+        if taint["effect"] in REPELLING and not any(_tolerated(taint, one) for one in tolerations):
+            named = f"{taint['key']}={taint['value']}" if taint.get("value") else taint["key"]
+            return "cordoned" if taint["key"] == CORDONED["key"] else f"with the taint {named}:{taint['effect']}"
+    return None
 
 
-def _condition(node: dict[str, Any], name: str) -> str:
+def _tolerated(taint: Mapping[str, str], toleration: Mapping[str, Any]) -> bool:
+    """As the API says of tolerations: without a key all are meant, without an effect each."""
+    if toleration.get("key") and toleration["key"] != taint["key"]:
+        return False
+    if toleration.get("effect") and toleration["effect"] != taint["effect"]:
+        return False
+    return toleration.get("operator") == "Exists" or toleration.get("value", "") == taint.get("value", "")
+
+
+def _condition(node: Mapping[str, Any], name: str) -> str:
     return next((one["status"] for one in node["status"].get("conditions", []) if one["type"] == name), "Unknown")

@@ -6,11 +6,13 @@ The trial asks the registry for leave to push and then ends by a COPY that canno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from jenkins_kaniko import checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
+from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED
 from jenkins_kaniko.checks_registry import ANEW, CA_ANEW, registry_of
 from jenkins_kaniko.contexts_stream import FILE, Context, Entry, Facts
 from jenkins_kaniko.engines import split_tag
@@ -30,11 +32,12 @@ FIXES = {
 """Commands for `build`, where diagnoses.json says what to do in Jenkins."""
 NETWORK_POLICY = Kind(
     "network-policy", ERROR,
-    "the builder's pod does not reach the registry, and network policies say what pods of the namespace may reach",
+    "the builder's pod does not reach the registry, and network policies say what such pods may reach",
     "kubectl describe networkpolicy -n {namespace}; allow pods with the label app.kubernetes.io/managed-by: "
     "jenkins-kaniko the way to the registry and to the cluster's DNS",
 )  # fmt: skip
-NETWORK = {"unknown-host", "dns-failure", "connection-refused", "network-timeout", "no-route"}
+NETWORK = {"dns-failure", "network-timeout", "no-route"}
+"""Failures that a network policy can be the cause of: where an answer came, none was in the way."""
 KINDS = (NETWORK_POLICY,)
 
 
@@ -61,19 +64,41 @@ def _failure(place: Place, image: str, seen: Seen) -> Finding:
     found = diagnosis(seen)
     evidence = f"{image}: {seen.exception or found.said or 'the builder said nothing'}"
     if found.name in NETWORK and (policies := _egress_policies(place)):
-        evidence += f"; {place.namespace} has the network policies {', '.join(policies)}"
+        evidence += f"; in {place.namespace} it is subject to the network policies {', '.join(policies)}"
         return NETWORK_POLICY.found(evidence, namespace=place.namespace)
     fix = FIXES[found.name].format(**_names(place, image)) if found.name in FIXES else found.fix
     return Finding(found.name, ERROR, evidence, found.cause, fix)
 
 
 def _egress_policies(place: Place) -> list[str]:
-    """Return the network policies that say what pods may reach; none where we may not know."""
+    """Return the network policies that say what the pod may reach; none where it may reach all, or we may not know."""
     try:
         found = place.objects.listed("NetworkPolicy", place.namespace)
     except UnreachableError:
         return []
-    return [one["metadata"]["name"] for one in found if "Egress" in one["spec"].get("policyTypes", [])]
+    labels = {**MANAGED, BUILD_LABEL: place.spec.name}
+    ours = [one for one in found if "Egress" in one["spec"].get("policyTypes", []) and _selects(one, labels)]
+    if any({} in one["spec"].get("egress", []) for one in ours):  # what one of them allows is allowed
+        return []
+    return [one["metadata"]["name"] for one in ours]
+
+
+def _selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Return whether a policy is for pods with these labels (the API's LabelSelector)."""
+    selector = policy["spec"].get("podSelector", {})
+    if not selector.get("matchLabels", {}).items() <= labels.items():
+        return False
+    return all(_matches(one, labels) for one in selector.get("matchExpressions", []))
+
+
+def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values", [])
+    return {
+        "In": labels.get(key) in values,
+        "NotIn": labels.get(key) not in values,
+        "Exists": key in labels,
+        "DoesNotExist": key not in labels,
+    }[expression["operator"]]
 
 
 def _names(place: Place, image: str) -> dict[str, str]:

@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Kind:
-    """What can be wrong; `fix` has {places} for the names that a check knows."""
+    """What can be wrong; `cause` and `fix` have {places} for the names that a check knows."""
 
     name: str
     severity: str
@@ -44,7 +44,7 @@ class Kind:
 
     def found(self, evidence: str, **names: str) -> Finding:
         """Return a finding of this kind."""
-        return Finding(self.name, self.severity, evidence, self.cause, self.fix.format(**names))
+        return Finding(self.name, self.severity, evidence, self.cause.format(**names), self.fix.format(**names))
 
 
 class HopelessError(Exception):
@@ -71,6 +71,11 @@ class Place:
     image: str | None
     manifests: Sequence[Mapping[str, Any]]
     template: str | None = None
+
+    @property
+    def pod(self) -> Mapping[str, Any]:
+        """The builder's pod, among the manifests."""
+        return next(one for one in self.manifests if one["kind"] == "Pod")
 
 
 Check = Callable[[Place], Iterator[Finding]]

@@ -101,11 +101,21 @@ def test_the_list_of_failures_is_that_of_the_table() -> None:
     assert found.strip() == failures().strip()
 
 
+class Capitals(dict[str, str]):
+    """Stands for the names that doctor fills in: NAMESPACE for {namespace}."""
+
+    def __missing__(self, name: str) -> str:
+        return name.upper()
+
+
 def findings() -> str:
     """Return what doctor's own checks find; what a trial push finds is in the list of failures."""
-    rows = [f"| {kind.name} | {kind.severity} | {kind.cause} |" for kind in doctor.KINDS]
+    rows = []
+    for kind in doctor.KINDS:
+        cause, fix = (text.format_map(Capitals()).replace("|", r"\|") for text in (kind.cause, kind.fix))
+        rows.append(f"| {kind.name} | {kind.severity} | {cause} | {fix} |")
     failures = "`-t` also finds what a builder says, by the names of [failures.md](failures.md)."
-    return "\n".join(["| name | severity | means |", "|---|---|---|", *rows, "", failures])
+    return "\n".join(["| name | severity | means | fix |", "|---|---|---|---|", *rows, "", failures])
 
 
 def test_the_list_of_findings_is_that_of_the_checks() -> None:

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jenkins_kaniko import checks_cluster, checks_registry, doctor, doctorreport
+from jenkins_kaniko import checks_cluster, checks_push, checks_registry, doctor, doctorreport
 from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
-from tests.support.fake_cluster import FakeCluster
+from tests.support.fake_cluster import RUNNING, FakeCluster, ended
 
 NODE = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
@@ -28,7 +28,8 @@ class Fake:
     """A cluster where all is well, but for what a test says; an exception is raised."""
 
     def __init__(self, **answers: Any) -> None:
-        self.answers = {"version": "v1.34.1", "Namespace": {"status": {"phase": "Active"}}, "Node": [NODE], **answers}
+        healthy = {"version": "v1.34.1", "Namespace": {"status": {"phase": "Active"}}, "Node": [NODE], "may": True}
+        self.answers = {**healthy, **answers}
 
     def _answer(self, name: str) -> Any:
         answer = self.answers.get(name)
@@ -49,7 +50,14 @@ class Fake:
         return manifest
 
     def may(self, *_arguments: str, **_options: str) -> bool:
-        return True
+        return bool(self.answers["may"])
+
+    def user(self) -> Any:
+        return self._answer("user")
+
+
+def expression(key: str, operator: str, *values: str) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": key, "operator": operator, "values": list(values)}]}
 
 
 def place(image: str | None = None, **answers: Any) -> Place:
@@ -64,6 +72,14 @@ def names(where: Place) -> list[str]:
 
 def test_a_cluster_that_is_too_old_to_stream() -> None:
     assert names(place(version="v1.29.4+k3s1")) == ["cluster-old", "registry-secret-none"]
+
+
+def test_rights_are_missing_in_a_cluster_that_cannot_tell_who_asks() -> None:
+    """Before 1.28 there is no SelfSubjectReview."""
+    (found,) = checks_cluster.rights(place(user=UnreachableError("404"), may=False))
+    assert (found.name, found.severity) == ("rights-missing", ERROR)
+    assert found.evidence.startswith("this account may not in builds: create and list and delete jobs, ")
+    assert found.fix.endswith("--role=jenkins-kaniko-build --user=USER")
 
 
 def test_a_cluster_that_is_lost_on_the_way_ends_it() -> None:
@@ -195,6 +211,37 @@ def test_no_docker_config_is_too_odd_to_judge(config: Any) -> None:
 @pytest.mark.parametrize("content", [b"\xff", b"[" * 100_000, b"", b"null"], ids=["no text", "deep", "empty", "null"])
 def test_what_is_no_docker_config(content: bytes) -> None:
     assert [one.name for one in checks_registry.secret(with_config(content))] == ["registry-secret-broken"]
+
+
+BUILDER = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
+TIMEOUT = 'Get "https://10.1.1.1/v2/": dial tcp 10.1.1.1:443: i/o timeout'
+REFUSED = 'Get "https://10.1.1.1/v2/": dial tcp 10.1.1.1:443: connect: connection refused'
+UNKNOWN = "dial tcp: lookup r.example.com on 10.0.0.10:53: no such host"
+
+
+@pytest.mark.parametrize(
+    ("said", "spec", "name"),
+    [
+        (TIMEOUT, {"podSelector": {}}, "network-policy"),
+        (TIMEOUT, {"podSelector": {"matchLabels": BUILDER}, "egress": [{"to": []}]}, "network-policy"),
+        (TIMEOUT, {"podSelector": {"matchLabels": {"app": "web"}}}, "network-timeout"),
+        (TIMEOUT, {"podSelector": expression("app", "Exists")}, "network-timeout"),
+        (TIMEOUT, {"podSelector": expression("app", "DoesNotExist")}, "network-policy"),
+        (TIMEOUT, {"podSelector": expression(*BUILDER, "In", *BUILDER.values())}, "network-policy"),
+        (TIMEOUT, {"podSelector": expression(*BUILDER, "NotIn", *BUILDER.values())}, "network-timeout"),
+        (TIMEOUT, {"podSelector": {}, "egress": [{}]}, "network-timeout"),
+        (TIMEOUT, {"podSelector": {}, "policyTypes": ["Ingress"]}, "network-timeout"),
+        (REFUSED, {"podSelector": {}}, "connection-refused"),
+        (UNKNOWN, {"podSelector": {}}, "unknown-host"),
+    ],
+)
+def test_what_a_network_policy_is_blamed_for(said: str, spec: dict[str, Any], name: str) -> None:
+    policy = {"metadata": {"name": "closed"}, "spec": {"policyTypes": ["Egress"], **spec}}
+    where = place("r.example.com/app", NetworkPolicy=[policy])
+    cluster = FakeCluster(
+        [[RUNNING], [ended(1)]], [[f"2026-01-01T00:00:00Z error checking push permissions: {said}".encode()]]
+    )
+    assert [one.name for one in checks_push.pushing(where, "r.example.com/app", cluster, build=False)] == [name]
 
 
 def with_accounts(accounts: Mapping[str, Any]) -> Place:
