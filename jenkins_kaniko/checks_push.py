@@ -52,7 +52,8 @@ def pushing(place: Place, image: str, door: Door, *, build: bool) -> Iterator[Fi
     context = _context(BUILD if build else TRIAL)
     quiet = Listener(note=_nobody, detail=_nobody, line=_nobody)
     try:
-        digest = Attempt(spec, 1, context, transport.packed(context.tar()), door, quiet).digest()
+        archive = transport.packed(context.tar())
+        digest = Attempt(spec, 1, context, archive, door, quiet, seconds=spec.timeout).digest()
     except FailedError as failure:
         if ENDS_HERE not in failure.seen.log:
             yield _failure(place, target, failure.seen)

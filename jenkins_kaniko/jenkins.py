@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
-import ssl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +19,7 @@ import requests
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
+from jenkins_kaniko.jenkins_answers import PROXY_CODES, connection_cause, refusal, reload_failure, shown
 from jenkins_kaniko.mark import owner_of
 from jenkins_kaniko.model import Agent, CloudState, PodTemplate
 
@@ -28,11 +27,7 @@ TIMEOUT_SECONDS = 60
 LITERAL_LENGTH = 60_000
 """A string literal of more than 65,535 characters does not compile on a controller (recorded)."""
 BEGIN, END = "<<<jenkins-kaniko\n", "\njenkins-kaniko>>>"
-SHOWN_LENGTH = 300
-HOSTNAME_MISMATCH = 62
-"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH."""
 IN_DOUBT = "; it may have carried out the change all the same: plan tells"
-PROXY_CODES = {502, 504}
 REFUSALS = {"state-moved": RefusedError, "cloud-ambiguous": RefusedError, "not-saved": JenkinsKanikoError}
 """What the program refuses with to errors; all else is a wrong input."""
 CONSOLE_NEEDS = "the script console needs Overall/Administer"
@@ -146,7 +141,7 @@ class Controller:
         try:
             answer = session.get(address, timeout=self._client.timeout)
         except requests.RequestException as error:
-            raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}") from None
+            raise UnreachableError(f"{self._who}: cannot be reached: {connection_cause(error)}") from None
         port = answer.headers.get("X-Jenkins-JNLP-Port")
         return int(port) if port else None
 
@@ -167,12 +162,12 @@ class Controller:
         except requests.Timeout:
             raise UnreachableError(f"{self._who}: no answer to the reload within {self._client.timeout:g} s") from None
         except requests.RequestException as error:
-            cause = _connection_cause(error).replace(token, "…").replace(quote_plus(token), "…")
+            cause = connection_cause(error).replace(token, "…").replace(quote_plus(token), "…")
             raise UnreachableError(f"{self._who}: cannot be reached: {cause}") from None
         if answer.status_code in (401, 404):
             reason = "the reload token is wrong" if answer.status_code == 401 else NO_RELOAD
             raise UnreachableError(f"{self._who}: HTTP {answer.status_code}: {reason}")
-        failure = _reload_failure(answer)
+        failure = reload_failure(answer)
         if failure:
             raise JenkinsKanikoError(f"{self._who}: the reload failed there: {failure}")
 
@@ -193,11 +188,11 @@ class Controller:
             self._translate(error, lost)
         begin, end = output.find(BEGIN), output.rfind(END)
         if begin < 0 or end < 0:
-            raise JenkinsKanikoError(f"{self._who}: unexpected answer: {_shown(output)}")
+            raise JenkinsKanikoError(f"{self._who}: unexpected answer: {shown(output)}")
         try:
             answer: dict[str, Any] = json.loads(output[begin + len(BEGIN) : end])
         except ValueError:
-            raise JenkinsKanikoError(f"{self._who}: unexpected answer: {_shown(output)}") from None
+            raise JenkinsKanikoError(f"{self._who}: unexpected answer: {shown(output)}") from None
         if not answer["ok"]:
             self._refused(answer)
         return answer
@@ -220,43 +215,20 @@ class Controller:
             cause = error
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
             doubt = lost if cause.response.status_code in PROXY_CODES else ""
-            raise UnreachableError(f"{self._who}: {self._http(cause.response, needs, absent)}{doubt}") from None
+            raise UnreachableError(
+                f"{self._who}: {refusal(cause.response, self.name, self.user, needs, absent)}{doubt}"
+            ) from None
         if isinstance(error, python_jenkins.TimeoutException):
             raise UnreachableError(f"{self._who}: no answer within {self._client.timeout:g} s{lost}") from None
         if isinstance(error, requests.RequestException):
-            raise UnreachableError(f"{self._who}: cannot be reached: {_connection_cause(error)}{lost}") from None
+            raise UnreachableError(f"{self._who}: cannot be reached: {connection_cause(error)}{lost}") from None
         text = str(error).strip()
         if not text or text.startswith("<"):
             what = "a web page" if text else "nothing"
             raise UnreachableError(
                 f"{self._who}: {what} came back instead of an answer; check url, and what stands before it"
             ) from None
-        raise JenkinsKanikoError(f"{self._who}: the program failed there: {_shown(text)}") from None
-
-    def _http(self, response: requests.Response, needs: str, absent: str) -> str:
-        status, text = response.status_code, response.text
-        if status == 401:
-            return f"HTTP 401: wrong user or token for {self.user}; make an API token on the user's Security page"
-        if status == 403 and "No valid crumb" in text:
-            return (
-                "HTTP 403: no valid crumb. Jenkins asks for one when it is given a password: "
-                f"set controllers.{self.name}.token to an API token of {self.user}"
-            )
-        if status == 403 and "X-Required-Permission" in response.headers:
-            return f"HTTP 403: {self.user} lacks {response.headers['X-Required-Permission']}; {needs}"
-        if status == 403:
-            return f"HTTP 403: {self.user} may not do this; {needs}"
-        if status == 404:
-            return f"HTTP 404: {absent}"
-        if status == 405:
-            return "HTTP 405: the address leads on to another one; set url to the one it ends at, https:// most often"
-        if status == 413:
-            return "HTTP 413: a proxy before Jenkins takes no requests of this size; raise its limit"
-        if status in PROXY_CODES:
-            return f"HTTP {status}: a proxy before Jenkins got no answer from it"
-        if status == 503:
-            return "HTTP 503: Jenkins is starting; try again in a minute"
-        return f"HTTP {status} {response.reason}"
+        raise JenkinsKanikoError(f"{self._who}: the program failed there: {shown(text)}") from None
 
     @property
     def _who(self) -> str:
@@ -294,34 +266,3 @@ def script(request: Mapping[str, Any]) -> str:
 
 def _put(template: PodTemplate) -> dict[str, Any]:
     return {"id": template.id, **({"fields": dict(template.fields)} if template.xml is None else {"xml": template.xml})}
-
-
-def _reload_failure(answer: requests.Response) -> str | None:
-    """Return what the body says when it is not of a success, whose body is empty or JSON without an error."""
-    try:
-        content = answer.json() if answer.text.strip() else {}
-        text = str(content.get("message", content))
-        failed = answer.status_code != 200 or content.get("status") == "error"
-    except (ValueError, AttributeError):
-        text, failed = re.sub("<[^>]*>", " ", answer.text), True
-    return f"HTTP {answer.status_code}: {_shown(text)}" if failed else None
-
-
-def _connection_cause(error: BaseException) -> str:
-    """Return the innermost reason: the outer texts of requests and urllib3 repeat the address and themselves."""
-    cause: BaseException | None = error
-    seen: list[BaseException] = []
-    while cause is not None and cause not in seen:
-        seen.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    inner = seen[-1]
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        remedy = "use a name that it is for" if inner.verify_code == HOSTNAME_MISMATCH else "give the CA with `ca:`"
-        return f"its certificate is not trusted ({inner.verify_message.rstrip('.')}); {remedy}"
-    return _shown(str(inner))
-
-
-def _shown(text: str) -> str:
-    """Return the beginning of a foreign text; the rest may be a page of HTML or a long stack trace."""
-    line = " / ".join(part.strip() for part in text.strip().splitlines()[:3] if part.strip())
-    return line if len(line) <= SHOWN_LENGTH else line[:SHOWN_LENGTH] + "…"

@@ -59,7 +59,7 @@ LAYERS = (
     {"cluster_forward"},
     {"cluster_http", "memory"},
     {"jenkins", "cluster", "export", "forms", "explain", "contexts_archive", "contexts_download", "contexts_git"},
-    {"plan", "casc", "cluster_exec", "contexts_directory", "archives"},
+    {"jenkins_answers", "plan", "casc", "cluster_exec", "contexts_directory", "archives"},
     {"mark", "lint", "contexts_checkout", "dockerignore"},
     {"contexts_stream", "git"},
     {"values"},
@@ -78,7 +78,7 @@ LAYERS = (
 
 DOORS = {
     "jenkins": {"jenkins"},
-    "requests": {"jenkins"},
+    "requests": {"jenkins", "jenkins_answers"},
     "kubernetes": {name for layer in LAYERS for name in layer if name.startswith("cluster")},
     "urllib3": {"cluster", "cluster_http", "cluster_pods", "ecr", "registry_login"},
     "bcrypt": {"registry_secrets"},
