@@ -67,6 +67,8 @@ def verify(
         "timeout": timeout,
         "pending_timeout": timeout,
         "keep": False,
+        "probe": None,
+        "probe_timeout": 0,
     }
     listener = Listener(note=say, detail=_nothing, line=say if verbose else _nothing)
     with told_as("registry verify", output):

@@ -22,7 +22,7 @@ PULLS = Pulls("registry.shared:5000", "shared", "registry-docker-config")
 GIVEN = {
     "name": None, "image": None, "builder_distribution": None, "builder_version": None, "registry_secret": None,
     "ca_bundle": "registry-ca", "profile": "small", "tolerations": (), "timeout": 60, "pending_timeout": 60,
-    "keep": False,
+    "keep": False, "probe": None, "probe_timeout": 0,
 }  # fmt: skip
 QUIET = Listener(note=lambda _text: None, detail=lambda _text: None, line=lambda _text: None)
 
