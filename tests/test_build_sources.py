@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -65,14 +64,6 @@ def test_a_source_that_cannot_be_used_is_said(
     assert isinstance(done.exception, WrongInputError)
     assert says in str(done.exception)
     assert "s3cret" not in str(done.exception)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_source_that_may_not_be_read_is_said(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0)
-    with pytest.raises(WrongInputError) as caught, opened(f"{tmp_path}/closed/app.zip"):
-        pass
-    assert str(caught.value) == f"{tmp_path}/closed/app.zip: cannot be read: Permission denied"
 
 
 def test_a_place_for_temporary_files_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
