@@ -55,7 +55,7 @@ class Diagnosis:
 
     Attributes:
         name: of the entry in diagnoses.json (docs/failures.md lists them); `unknown` where none fits.
-        see: a public link.
+        see: a public link, or the place in the documentation of this project.
         retry: whether to build again, and how.
         line: of the Dockerfile, with path and number; the instruction alone where the Dockerfile is not known.
         said: the engine's last word.
@@ -64,7 +64,7 @@ class Diagnosis:
     name: str
     cause: str
     fix: str
-    see: str | None
+    see: str
     retry: Literal["never", "again", "less memory"]
     line: str | None
     said: str | None
@@ -76,8 +76,7 @@ def explanation(seen: Seen) -> str:
     exit_code = "" if seen.exit_code is None else f" (exit code {seen.exit_code})"
     text = [seen.exception or f"build failed{exit_code}"]
     text += [f"  at {found.line}"] if found.line else []
-    text += [f"  cause: {found.cause}", f"  fix: {found.fix}"]
-    text += [f"  see: {found.see}"] if found.see else []
+    text += [f"  cause: {found.cause}", f"  fix: {found.fix}", f"  see: {found.see}"]
     text += [f"  the engine said: {found.said}"] if found.said not in (None, found.cause) else []
     last = until_last_word(seen.log)[-SHOWN_LINES:]
     text += ["last lines of the log:", *(f"  | {line}" for line in last)] if last else []
@@ -101,7 +100,7 @@ def diagnosis(seen: Seen) -> Diagnosis:
         name=entry["name"],
         cause=_filled_in(entry["cause"], groups),
         fix=_filled_in(entry["fix"], groups),
-        see=entry.get("see"),
+        see=entry.get("see", f"docs/failures.md#{entry['name']}"),
         retry=entry["retry"],
         line=_place(log, seen),
         said=said,

@@ -19,6 +19,7 @@ from jenkins_kaniko.explain import Seen, diagnosis, explanation
 from jenkins_kaniko.schema import json_schema
 from tests.support.failures import load_failures, seen
 
+ROOT = Path(__file__).parent.parent
 CASES = load_failures()
 ENTRIES = resources.diagnoses()
 RUN_FAILED = "error building image: error building stage: failed to execute command: waiting for process to exit: "
@@ -41,6 +42,14 @@ def test_the_text_for_people(case: dict[str, Any]) -> None:
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
+
+
+def test_each_failure_has_a_link_that_leads_somewhere() -> None:
+    places = set(re.findall(r"^### (.*)$", (ROOT / "docs" / "failures.md").read_text(encoding="utf-8"), re.MULTILINE))
+    for case in CASES:
+        (link,) = re.findall(r"^  see: (.*)$", explanation(seen(case)), re.MULTILINE)
+        page, _, name = link.partition("#")
+        assert link.startswith("https://") or (page == "docs/failures.md" and name in places)
 
 
 def test_every_entry_is_reached_by_a_case() -> None:

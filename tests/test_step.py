@@ -206,6 +206,22 @@ def test_the_step_knows_the_builder_of_a_synced_template(tmp_path: Path) -> None
     ]
 
 
+def test_what_a_step_of_jenkins_throws_is_explained(tmp_path: Path) -> None:
+    """Here the step is told that it is in a node, and is in none."""
+    jenkinsfile = tmp_path / "Jenkinsfile"
+    step = "withEnv(['NODE_NAME=none']) { kanikoBuild(image: 'r/app') }\n"
+    jenkinsfile.write_text(f"@Library('jenkins-kaniko') _\n{step}", encoding="utf-8")
+    result = run_pipeline(jenkinsfile, tmp_path / "home", ROOT)
+    entry = next(entry for entry in resources.diagnoses() if entry["name"] == "unknown-exception")
+    assert result.log.endswith(
+        "ERROR: kanikoBuild: r/app: MissingContextVariableException: "
+        "Required context class hudson.FilePath is missing\n"
+        "Perhaps you forgot to surround the code with a step that provides this, such as: node\n"
+        f"  cause: {entry['cause']}\n  fix: {entry['fix']}\n  see: docs/failures.md#unknown-exception\n"
+        "Finished: FAILURE\n"
+    ), result.log
+
+
 def test_mistakes_end_the_step_before_a_pod_starts(tmp_path: Path) -> None:
     jenkinsfile = ROOT / "tests" / "fixtures" / "pipeline" / "kaniko-errors.jenkinsfile"
     result = run_pipeline(jenkinsfile, tmp_path / "home", ROOT)

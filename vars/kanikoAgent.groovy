@@ -21,12 +21,13 @@ Map offered(Map options, Map table) {
 }
 
 /**
- * Runs body on a new agent and returns what it returns. The body gets a map and sets `building` in it once the engine
- * is about to run: an agent that is lost after that was probably killed for its memory, which gives a failure of the
- * retry 'less memory'.
+ * Runs body on a new agent and returns what it returns. Where the agent is lost, or is refused before it came up, that
+ * is [failure: what kanikoFailure says], with agentLost if it is worth another agent. The body gets a map and sets
+ * `building` in it once the engine is about to run: an agent that is lost after that was probably killed for its
+ * memory, which makes the retry 'less memory'.
  */
 Map allocated(Map agent, Map options, Closure body) {
-    Map progress = [started: false, building: false, over: false, outcome: null]
+    Map progress = [started: false, node: null, building: false, over: false, outcome: null]
     parallel(
         'kanikoBuild': { inPod(agent, progress, body) },
         'wait for an agent': { watch(agent, options, progress) },
@@ -44,13 +45,19 @@ private void inPod(Map agent, Map progress, Closure body) {
         } else {
             onNode(agent.label, progress, body)
         }
+    } catch (FlowInterruptedException stopped) {
+        Map found = progress.outcome ? null : interrupted(agent, progress, causesOf(stopped))
+        if (!found) {
+            throw stopped
+        }
+        progress.outcome = [failure: found]
     } catch (Exception failure) {
-        if (!progress.building || progress.outcome || !isLost(failure)) {
+        Map found = progress.started && !progress.outcome ? lost(progress, kanikoBuilder.described(failure)) : null
+        // what the step itself refused, and what has nothing to do with the agent
+        if (!found || found.retry == 'never' || failure.message?.startsWith('kanikoBuild: ')) {
             throw failure
         }
-        String cause = 'the agent was lost during the build (out of memory, or its pod was evicted)'
-        String text = "${cause}: ${failure.message ?: ''}"
-        progress.outcome = [failure: [text: text, cause: cause, retry: 'less memory']]
+        progress.outcome = [failure: found]
     } finally {
         progress.over = true
     }
@@ -59,6 +66,7 @@ private void inPod(Map agent, Map progress, Closure body) {
 private void onNode(String label, Map progress, Closure body) {
     node(label) {
         progress.started = true
+        progress.node = env.NODE_NAME
         progress.outcome = body.call(progress)
     }
 }
@@ -79,17 +87,34 @@ private void watch(Map agent, Map options, Map progress) {
     }
 }
 
-/** Not what somebody stopped, and not what the step itself refused. */
-private boolean isLost(Exception failure) {
-    if (failure instanceof FlowInterruptedException) {
-        return isRemoved(failure)
+/** What ended the agent, or the wait for it; null where somebody stopped the build, or may have. */
+private Map interrupted(Map agent, Map progress, String causes) {
+    if (causes == null) {
+        echo("kanikoBuild: interrupted, and the sandbox of this library does not let it ask by whom. If nobody stopped " +
+            "this build, its agent '${agent.label}' was lost or could not come up: the lines above tell why, and " +
+            "'jenkins-kaniko doctor' finds what is wrong with cluster, image and rights")
+        return null
     }
-    return kanikoBuilder.explained([exception: kanikoBuilder.described(failure)]).retry == 'again'
+    if (progress.started) {
+        return causes.contains('RemovedNodeCause') ? lost(progress, "Agent ${progress.node} was removed") : null
+    }
+    return causes.contains('QueueTaskCancelled') ? kanikoBuilder.explained([exception: 'Queue task was cancelled']) : null
 }
 
+private Map lost(Map progress, String exception) {
+    Map found = kanikoBuilder.explained([exception: exception])
+    boolean again = found.retry != 'never'
+    return again ? found + [agentLost: true, retry: progress.building ? 'less memory' : 'again'] : found
+}
+
+/** The kinds of what interrupted; null where a sandbox forbids to ask. */
 @NonCPS
-private boolean isRemoved(Exception interruption) {
-    return interruption.causes.any { it.toString().contains('RemovedNodeCause') }
+String causesOf(FlowInterruptedException interruption) {
+    try {
+        return interruption.causes.collect { it.toString() }.join(' ')
+    } catch (Exception refused) {
+        return null
+    }
 }
 
 /**

@@ -7,6 +7,8 @@
 // CPS: what is annotated NonCPS is pure and calls no step, and nothing that cannot be saved with the build (a
 // Matcher, a lazy JSON map) lives across a step.
 
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+
 /** See kanikoBuild.txt. */
 def call(Map options = [:]) {
     return resultOf(options, env.NODE_NAME == null)
@@ -20,8 +22,18 @@ Map onItsOwnAgent(Map options) {
 private Map resultOf(Map given, boolean ownAgent) {
     Map table = kanikoTable.read('engines.json')
     Map options = checked(given, null, table)
-    Map builder = ownAgent ? null : kanikoBuilder.found(options, table)
-    Map outcome = builder ? built(options, builder, table) : elsewhere(options, table)
+    Map outcome = null
+    try {
+        Map builder = ownAgent ? null : kanikoBuilder.found(options, table)
+        outcome = builder ? built(options, builder, table) : elsewhere(options, table)
+    } catch (FlowInterruptedException stopped) {
+        throw stopped
+    } catch (Exception failure) {
+        if (failure.message?.startsWith('kanikoBuild: ')) {
+            throw failure // an error of the step's own
+        }
+        outcome = [failure: kanikoBuilder.explained([exception: kanikoBuilder.described(failure)])]
+    }
     if (outcome.failure) {
         error("kanikoBuild: ${options.image}: ${outcome.failure.text}")
     }
@@ -47,15 +59,18 @@ private Map built(Map given, Map builder, Map table) {
     return outcome
 }
 
-/** In a new pod; where its memory did not suffice once more, in another one and with less in use. */
+/** In a new pod; where that was lost, or its memory did not suffice, once more in another one. */
 private Map elsewhere(Map options, Map table) {
     Map agent = kanikoAgent.offered(options, table)
     checked(options, agent.builder, table)
     Map source = kanikoSource.kept(options)
     Map outcome = onAgent(agent, options, source, table)
-    if (outcome.failure?.retry == 'less memory') {
-        echo("kanikoBuild: ${options.image}: ${outcome.failure.cause}; once more in a new pod, with less memory in use")
-        outcome = onAgent(agent, options, source + [lessMemory: true], table)
+    Map failure = outcome.failure
+    boolean lessMemory = failure?.retry == 'less memory'
+    if (options.retries > 0 && (lessMemory || failure?.agentLost)) {
+        String how = lessMemory ? ', with less memory in use' : ''
+        echo("kanikoBuild: ${options.image}: ${failure.cause}; once more in a new pod${how}")
+        outcome = onAgent(agent, options, source + [lessMemory: lessMemory], table)
     }
     kanikoSource.fetched(outcome, source)
     return outcome

@@ -109,6 +109,10 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
         if (failure.retry != 'again') {
             break
         }
+        if (status < 0) {
+            // Jenkins lost sight of the engine, which may run on and would keep the container busy
+            sh(label: 'kanikoBuild: clean up', script: program('release', [scratch]))
+        }
     }
     return [failure: failure]
 }

@@ -15,9 +15,7 @@ String explanation(Map seen, Map table) {
     }
     text.add('  cause: ' + found.cause)
     text.add('  fix: ' + found.fix)
-    if (found.see) {
-        text.add('  see: ' + found.see)
-    }
+    text.add('  see: ' + found.see)
     if (found.said && found.said != found.cause) {
         text.add('  the engine said: ' + found.said)
     }
@@ -54,7 +52,7 @@ Map diagnosis(Map seen, Map table) {
             name: entry.name,
             cause: filledIn(entry.cause, found),
             fix: filledIn(entry.fix, found),
-            see: entry.see,
+            see: entry.see ?: 'docs/failures.md#' + entry.name,
             retry: entry.retry,
             line: line,
             said: said,

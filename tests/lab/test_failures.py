@@ -125,7 +125,7 @@ def test_a_failed_build_says_where_why_and_what_to_do(
     assert re.fullmatch(rf"kanikoBuild: \S+: build failed \(exit code {exit_code}\)", first)
     expected = [f"  at {WORKSPACE}/{line}"] if line else []
     expected += [f"  cause: {filled_in(entry['cause'], *groups)}", f"  fix: {filled_in(entry['fix'], *groups)}"]
-    expected += [f"  see: {entry['see']}"] if "see" in entry else []
+    expected += [f"  see: {entry.get('see', f'docs/failures.md#{diagnosis}')}"]
     assert lines[: len(expected)] == expected
     rest = lines[len(expected) :]
     assert rest[0].startswith("  the engine said: ")
@@ -152,7 +152,11 @@ def test_what_jenkins_ends_is_explained(
     entry = ENTRIES[diagnosis]
     headline, *lines = said(build, name)
     assert re.fullmatch(first, headline)
-    assert lines == [f"  cause: {filled_in(entry['cause'], group)}", f"  fix: {entry['fix']}"]
+    assert lines == [
+        f"  cause: {filled_in(entry['cause'], group)}",
+        f"  fix: {entry['fix']}",
+        f"  see: docs/failures.md#{diagnosis}",
+    ]
 
 
 def test_what_can_pass_is_tried_again_and_said_so(build: PipelineResult) -> None:

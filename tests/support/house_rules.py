@@ -28,8 +28,10 @@ ARITHMETIC = {"plus", "minus", "multiply", "div", "intdiv", "mod"}
 CASTS = re.compile(r"int|long|double|boolean|java\.lang\.(String|Integer|Long|Boolean)|java\.util\.(List|Map|Set)")
 # What the code of a pipeline may read of an exception it caught.
 OF_EXCEPTIONS = {"message", "cause", "class"}
-# The one lookup outside the list: refused in a sandbox, which the code around it catches.
-CAUGHT_REFUSAL = {("jenkins.model.Jenkins", "get"), (None, "getLabel"), (None, "getTemplate")}
+# The lookups outside the list: refused in a sandbox, which the code around them catches.
+CAUGHT_REFUSAL = {("jenkins.model.Jenkins", "get"), (None, "getLabel"), (None, "getTemplate"), (None, "causes")}
+# What is an exception's, whatever variable holds it: no map of this library has such a key.
+REFUSED_PROPERTIES = {"causes"}
 SECRET = re.compile("password|secret|token", re.IGNORECASE)
 
 
@@ -119,4 +121,6 @@ def _is_refused(use: Mapping[str, Any], pure: Mapping[str, set[str]]) -> bool:
         return (of_type, name) not in allowed().static
     if kind == "call":
         return use.get("variable") not in ("this", *pure) and name not in allowed().methods
+    if kind == "property" and name in REFUSED_PROPERTIES:
+        return True
     return kind == "property" and use.get("caught", False) and name not in OF_EXCEPTIONS

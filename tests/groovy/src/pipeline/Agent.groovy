@@ -131,9 +131,12 @@ class Agent {
         }
         Pod pod = build.cluster.pod(namespace, name)
         String ended = failure(pod)
+        if (ended && (!pod || pod.metadata.deletionTimestamp)) {
+            throw new AbortException(ended)
+        }
         ContainerStatus unpulled = pod?.status?.containerStatuses?.find { it.state.waiting?.reason in PULL_FAILURES }
         if (ended || unpulled) {
-            throw new AbortException(ended ?: "Unable to pull Docker image \"$unpulled.image\". " +
+            throw new AgentEnded(ended ?: "Unable to pull Docker image \"$unpulled.image\". " +
                 'Check if image tag name is spelled correctly.')
         }
         containers = pod.spec.containers*.name
@@ -175,3 +178,6 @@ class Agent {
         Jenkins.get().removeNode(node)
     }
 }
+
+/** An agent that cannot come up, nor can another one of its template. */
+@groovy.transform.InheritConstructors class AgentEnded extends AbortException { }

@@ -6,6 +6,7 @@ import hudson.model.Node
 import io.fabric8.kubernetes.client.KubernetesClientException
 import jenkins.model.Jenkins
 import org.csanchez.jenkins.plugins.kubernetes.*
+import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
 /** Steps that choose where the steps inside them run: node, container, dir, podTemplate. */
 class NodeSteps {
@@ -22,7 +23,11 @@ class NodeSteps {
         }
     }
 
-    /** Like the queue: an agent that does not come up is reported and replaced, until somebody gives up. */
+    /**
+     * Like the queue: an agent that does not come up is reported and replaced, until somebody gives up. The plugin
+     * itself does for an image that cannot be pulled, a container that ended, and a pod that the cluster refuses other
+     * than for its quota (its Reaper and KubernetesLauncher): it cancels the queue item.
+     */
     private Agent allocate(StepCall call, String label) {
         while (true) {
             Agent agent = next(call, label)
@@ -32,12 +37,20 @@ class NodeSteps {
             } catch (IOException | KubernetesClientException failure) {
                 agent.terminate()
                 build.log.line("ERROR: $failure.message")
+                if (isFinal(failure)) {
+                    throw new FlowInterruptedException(reason: 'Queue task was cancelled', queueTaskCancelled: true)
+                }
                 call.branch.pause(10_000)
             } catch (Throwable stopped) {
                 agent.terminate()
                 throw stopped
             }
         }
+    }
+
+    private static boolean isFinal(Exception failure) {
+        boolean refused = failure instanceof KubernetesClientException && failure.code in 400..499
+        return refused ? !failure.message.contains('exceeded quota') : failure instanceof AgentEnded
     }
 
     /** An idle agent or a new one, waiting until there may be one. */

@@ -6,9 +6,18 @@ class FlowInterruptedException extends InterruptedException {
     String reason
     /** How the agent was lost, which some conditions of retry want to know. */
     String lostAgent
+    /** Whether the queue gave up the wait for an agent. */
+    boolean queueTaskCancelled
 
     String getResult() { 'ABORTED' }
-    List<Object> getCauses() { [lostAgent ? new RemovedNodeCause() : reason] }
+    List<Object> getCauses() {
+        return [lostAgent ? new RemovedNodeCause() : queueTaskCancelled ? new QueueTaskCancelled() : reason]
+    }
+}
+
+/** Why `node` ended before its agent was there; Jenkins has it in ExecutorStepExecution. */
+class QueueTaskCancelled implements Serializable {
+    String getShortDescription() { 'Queue task was cancelled' }
 }
 
 /** Why the body of `node` ended when its agent was lost; Jenkins has it in ExecutorStepExecution. */
