@@ -28,7 +28,7 @@ from jenkins_kaniko.errors import (
 from jenkins_kaniko.explain import Seen
 from jenkins_kaniko.jobs import made
 from jenkins_kaniko.options import DEFAULT_ENGINE
-from jenkins_kaniko.patience import Patience
+from jenkins_kaniko.patience import Patience, patiently
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting, Warnings
 
@@ -175,19 +175,24 @@ class Attempt:
                 self._spec.engine["shell"],
                 lambda: self._in_time(self._context.tar()),
                 self._context.estimate,
+                time.monotonic() + self._seconds - self.took,
+                self._waits_for_context,
                 self._listener.note,
             )
         except WrongInputError:
             raise
         except JenkinsKanikoError:
-            self._look_at_pod()
+            self._waits_for_context()
             raise
 
-    def _look_at_pod(self) -> None:
-        """Raise what the cluster did to the pod, if it did: that says more than what broke by it."""
+    def _waits_for_context(self) -> bool:
+        """Return whether the pod still does; raise what the cluster did to it: that says more than what broke by it."""
         for pod in self._sightings():
             if pod is None:
-                return
+                return True
+            if podstate.ended(pod, transport.CONTAINER):
+                return False
+        raise AssertionError("sightings have no end")
 
     def _events(self, pod: str | None) -> list[dict[str, Any]]:
         try:
@@ -208,11 +213,11 @@ class Attempt:
         end = podstate.ended(pod, DEFAULT_ENGINE)
         warnings = Warnings(self._listener.note, podstate.started_at(pod, DEFAULT_ENGINE))
         while end is None:
-            self._read_log(name, follow=True)
+            self._follow_log(name)
             end = self._end_soon()
             if end is None:
                 warnings.read(self._events(name))
-        self._read_log(name, follow=False)  # the log may have been cut before its end
+        self._read_rest(name)
         self.peak_memory = end.peak_memory
         if end.peak_memory:
             self._listener.note(memory.said(end.peak_memory, self._spec.profile))
@@ -228,17 +233,29 @@ class Attempt:
                 return end
         return None
 
-    def _read_log(self, pod: str, *, follow: bool) -> None:
+    def _follow_log(self, pod: str) -> None:
         quiet = max(1.0, min(QUIET_SECONDS, self._seconds - self.took))
         try:
-            lines = self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet)
-            for line in masked(lines, self._spec.secrets):
+            for _ in self._shown(pod, follow=True, quiet=quiet):
                 self._patience.answered()
-                if (text := self.log.new(line)) is not None:
-                    self._listener.line(text)
                 self._check_time()
         except UnansweredError as error:
             self._listener.detail(f"log: {error}")
+
+    def _read_rest(self, pod: str) -> None:
+        """Show the end of the log, which may have been cut before."""
+        try:
+            patiently(lambda: list(self._shown(pod, follow=False, quiet=QUIET_SECONDS)))
+        except UnansweredError as error:
+            self._listener.note(f"the end of the log is missing: {error}")
+
+    def _shown(self, pod: str, *, follow: bool, quiet: float) -> Iterator[bytes]:
+        """Show what is new of the log, and yield its lines."""
+        lines = self._door.log(pod, DEFAULT_ENGINE, self.log.since(), follow=follow, quiet=quiet)
+        for line in masked(lines, self._spec.secrets):
+            if (text := self.log.new(line)) is not None:
+                self._listener.line(text)
+            yield line
 
     def _sightings(self) -> Iterator[Pod | None]:
         """Yield the pod as it is and as it changes, and None now and then, without end."""

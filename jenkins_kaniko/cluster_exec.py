@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import select
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 import websocket
-from kubernetes.stream.ws_client import WSClient
+from kubernetes.stream import ws_client
 
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError
 
@@ -16,11 +18,26 @@ V5 = "v5.channel.k8s.io"
 """The protocol in which the end of what is sent can be told (Kubernetes 1.30)."""
 STDIN, STDOUT, STDERR, OUTCOME = 0, 1, 2, 3
 TIMEOUT_SECONDS = 30
-"""How long the connection may take nothing."""
+"""How long the connection may take to be made, and then may take nothing."""
+PING_SECONDS = 5
+QUIET_SECONDS = 60
+"""How long the other side may answer no ping, once all is sent; it answers late while what it unpacks is slow."""
+TICK_SECONDS = 1
 MESSAGE_LENGTH = 2000
-CLIENT: Any = WSClient
+CLIENT: Any = ws_client.WSClient
 BROKEN = (websocket.WebSocketException, OSError)
 """What a broken connection is told by."""
+
+
+class _WebSocket(websocket.WebSocket):
+    """One that does not wait for ever while it connects, for which the Kubernetes client has no setting."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.settimeout(TIMEOUT_SECONDS)
+
+
+vars(ws_client)["WebSocket"] = _WebSocket
 
 
 class CutError(UnansweredError):
@@ -28,7 +45,13 @@ class CutError(UnansweredError):
 
 
 def fed(
-    configuration: Any, url: str, headers: Mapping[str, str], where: str, right: str, chunks: Iterable[bytes]
+    configuration: Any,
+    url: str,
+    headers: Mapping[str, str],
+    where: str,
+    right: str,
+    chunks: Iterable[bytes],
+    until: float,
 ) -> bytes:
     """Run a command in a container, feed it, and return what it printed.
 
@@ -38,9 +61,10 @@ def fed(
         headers: with the account.
         where: the pod, for errors.
         right: what the account needs, as `kubectl auth can-i` takes it.
+        until: when the command must have ended, once it was fed; as time.monotonic() counts.
 
     Raises:
-        CutError: the connection broke.
+        CutError: the connection broke, is silent, or the time is over.
         JenkinsKanikoError: the command failed, or the cluster is too old for this.
         UnreachableError: the cluster forbids it.
     """
@@ -54,16 +78,15 @@ def fed(
     except BROKEN as error:
         raise CutError(f"{where}: {error}") from None
     try:
-        return _fed(where, run, chunks)
+        return _fed(where, run, chunks, until)
     finally:
         with suppress(*BROKEN):  # it is closed already where it broke
-            run.close()
+            run.close(timeout=TICK_SECONDS)
 
 
-def _fed(where: str, run: Any, chunks: Iterable[bytes]) -> bytes:
+def _fed(where: str, run: Any, chunks: Iterable[bytes], until: float) -> bytes:
     if run.subprotocol != V5:
         raise JenkinsKanikoError(f"{where}: sending a build context needs Kubernetes 1.30 or later")
-    run.sock.settimeout(TIMEOUT_SECONDS)
     broken = ""
     try:
         for chunk in chunks:
@@ -72,7 +95,7 @@ def _fed(where: str, run: Any, chunks: Iterable[bytes]) -> bytes:
                 break
         else:
             run.close_channel(STDIN)
-        run.run_forever()
+        _wait(run, until)
     except BROKEN as error:
         broken = f": {error}"
     printed, said, outcome = (_received(run, channel) for channel in (STDOUT, STDERR, OUTCOME))
@@ -85,6 +108,34 @@ def _fed(where: str, run: Any, chunks: Iterable[bytes]) -> bytes:
     if status["status"] != "Success":  # the command did not even run
         raise CutError(f"{where}: {status.get('message', '')[:MESSAGE_LENGTH]}")
     return printed
+
+
+def _wait(run: Any, until: float) -> None:
+    """Wait for the command's end; the other side is asked for a sign of life meanwhile, as kubectl does it.
+
+    Raises:
+        TimeoutError: there was none, or the time is over.
+    """
+    heard = pinged = time.monotonic()
+    while run.is_open():
+        if _comes(run.sock.sock):
+            heard = time.monotonic()
+        run.update()
+        now = time.monotonic()
+        if now > min(heard + QUIET_SECONDS, until):
+            raise TimeoutError(f"no answer for {now - heard:.0f} s" if now <= until else "the time is over")
+        if now > pinged + PING_SECONDS and run.is_open():
+            run.sock.ping()
+            pinged = now
+
+
+def _comes(connection: Any) -> bool:
+    """Wait a moment for something to come; TLS may have decrypted it already."""
+    if getattr(connection, "pending", int)():
+        return True
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(TICK_SECONDS * 1000))
 
 
 def _received(run: Any, channel: int) -> bytes:

@@ -15,9 +15,11 @@ import kubernetes
 import urllib3
 
 from jenkins_kaniko.cluster import TIMEOUT_SECONDS, configure
-from jenkins_kaniko.errors import DeniedError, RefusedError, UnreachableError, WrongInputError
+from jenkins_kaniko.errors import DeniedError, RefusedError, UnansweredError, UnreachableError, WrongInputError
 
 MESSAGE_LENGTH = 2000
+NOT_READY = "not yet ready to handle request"
+"""What an API server that just started says of what it creates, as a denial (Kubernetes' admission plugins)."""
 
 
 class Connection:
@@ -84,6 +86,7 @@ def denials(where: str, exists: str) -> Iterator[None]:
         DeniedError: a rule, or the object itself, is against it.
         RefusedError: another one is in the way.
         WrongInputError: there is no such namespace.
+        UnansweredError: it may be made in a moment.
         UnreachableError: the account may not.
     """
     try:
@@ -94,6 +97,8 @@ def denials(where: str, exists: str) -> Iterator[None]:
             raise RefusedError(f"{where}: {exists}") from None
         if error.status == 404:
             raise WrongInputError(f"{where}: {said}") from None
+        if NOT_READY in said:
+            raise UnansweredError(f"{where}: {said}") from None
         if " cannot " in said and " resource " in said:
             raise UnreachableError(said) from None
         raise DeniedError(said) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from math import inf
 from socket import socket
 from typing import Any
 
@@ -185,7 +186,7 @@ class Objects:
         query = {"container": container, "command": command, "stdin": "true", "stdout": "true", "stderr": "true"}
         url = self._connection.url(f"{_path('Pod', namespace, pod)}/exec", query)
         where, right = _where("Pod", pod, namespace), f"create pods/exec -n {namespace}"
-        return fed(self._connection.configuration, url, self._connection.headers(), where, right, [])
+        return fed(self._connection.configuration, url, self._connection.headers(), where, right, [], inf)
 
     def forwarded(self, pod: str, namespace: str, port: int) -> socket:
         """Return a connection to a port of a pod.

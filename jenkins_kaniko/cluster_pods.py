@@ -14,7 +14,7 @@ import urllib3
 from jenkins_kaniko.cluster import TIMEOUT_SECONDS, current_namespace, translated
 from jenkins_kaniko.cluster_exec import fed
 from jenkins_kaniko.cluster_http import Connection, denials, message
-from jenkins_kaniko.errors import UnansweredError, UnreachableError
+from jenkins_kaniko.errors import MissingError, UnansweredError, UnreachableError
 
 TAKEN = "there already; wait for its end, or give another --name"
 RECOVERY_SECONDS = 30
@@ -107,6 +107,7 @@ class Pods:
 
         Raises:
             UnansweredError: the connection broke, or nothing came for too long.
+            MissingError: the container is not there.
             UnreachableError: the cluster forbids it.
         """
         query = {"container": container, "timestamps": "true", "follow": str(follow).lower()}
@@ -115,7 +116,7 @@ class Pods:
             try:
                 answer = self._request("GET", f"pods/{pod}/log", query, quiet=quiet)
             except kubernetes.client.ApiException as error:  # the container, or its whole pod, is not there
-                raise UnansweredError(f"log of pod {self.namespace}/{pod}: {message(error)}") from None
+                raise MissingError(f"log of pod {self.namespace}/{pod}: {message(error)}") from None
             with closing(answer):
                 yield from answer
 
@@ -130,27 +131,32 @@ class Pods:
             text: bytes = self._request("GET", f"pods/{pod}/log", query).data
         return text
 
-    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
+    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
         """Run a command in a container, feed it, and return what it printed.
 
+        Args:
+            until: when it must have ended, once it was fed; as time.monotonic() counts.
+
         Raises:
-            CutError: the connection broke.
+            CutError: the connection broke, is silent, or the time is over.
             JenkinsKanikoError: the command failed, or the cluster is too old for this.
             UnreachableError: the cluster forbids it.
         """
         query = {"container": container, "command": command, "stdin": "true", "stdout": "true", "stderr": "true"}
-        return fed(
-            self._connection.configuration,
-            self._connection.url(self._path(f"pods/{pod}/exec"), query),
-            self._connection.headers(),
-            f"pod {self.namespace}/{pod}",
-            f"create pods/exec -n {self.namespace}",
-            chunks,
-        )
+        with self._recovering():
+            return fed(
+                self._connection.configuration,
+                self._connection.url(self._path(f"pods/{pod}/exec"), query),
+                self._connection.headers(),
+                f"pod {self.namespace}/{pod}",
+                f"create pods/exec -n {self.namespace}",
+                chunks,
+                until,
+            )
 
     def _create(self, kind: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
         where = f"{manifest['kind'].lower()} {self.namespace}/{manifest['metadata']['name']}"
-        with denials(where, TAKEN), self._asking(f"create {kind}", 403, 404, 409, 422):
+        with self._recovering(), denials(where, TAKEN), self._asking(f"create {kind}", 403, 404, 409, 422):
             made: dict[str, Any] = json.loads(self._request("POST", kind, body=manifest).data)
         return made
 
@@ -175,9 +181,15 @@ class Pods:
 
     @contextmanager
     def _asking(self, right: str, *expected: int) -> Iterator[None]:
+        where = f"namespace {self.namespace}"
+        with self._recovering(), translated(where, f"{right} -n {self.namespace}", *expected):
+            yield
+
+    @contextmanager
+    def _recovering(self) -> Iterator[None]:
+        """Take what is denied right after an API server was away as no answer."""
         try:
-            with translated(f"namespace {self.namespace}", f"{right} -n {self.namespace}", *expected):
-                yield
+            yield
         except UnansweredError:
             self._away = time.monotonic()
             raise

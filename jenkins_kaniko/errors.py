@@ -55,6 +55,10 @@ class UnansweredError(UnreachableError):
     """A cluster does not answer for now: asking again may help."""
 
 
+class MissingError(UnansweredError):
+    """What a cluster is asked for is not there: not yet, or not any more."""
+
+
 class DeniedError(JenkinsKanikoError):
     """A cluster does not take an object: a rule of the namespace, or the object itself, is against it."""
 

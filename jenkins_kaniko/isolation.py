@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Mounted, Spec
-from jenkins_kaniko.errors import UnreachableError, WrongInputError
-from jenkins_kaniko.patience import patiently
+from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError, WrongInputError
+from jenkins_kaniko.patience import created, patiently
 
 LEVEL = {"pod-security.kubernetes.io/enforce": "baseline"}
 """The pod of a build needs no more."""
@@ -33,7 +34,7 @@ def isolated(door: Door, own: Door, spec: Spec, tell: Callable[[str], None]) -> 
     Args:
         door: of the namespace that the registry accounts and the certificates are copied from.
         own: of the namespace that is made.
-        tell: takes a line where the namespace cannot be deleted.
+        tell: takes a line where the namespace cannot be deleted, or the cluster does not answer.
 
     Raises:
         WrongInputError: what the pod mounts is not in the given namespace.
@@ -43,9 +44,9 @@ def isolated(door: Door, own: Door, spec: Spec, tell: Callable[[str], None]) -> 
     copies = [*_copy(door, "secrets", spec.registry_secret), *_copy(door, "configmaps", spec.ca_bundle)]
     uid = None
     try:
-        uid = door.create("namespaces", namespace(spec))
+        uid = _made(door, spec, tell)
         for kind, manifest in copies:
-            own.create(kind, manifest)
+            created(partial(own.create, kind, manifest), tell)
         yield
     finally:
         _removed(door, spec, uid, tell)
@@ -62,6 +63,14 @@ def namespace(spec: Spec) -> dict[str, Any]:
             "annotations": {buildjob.CLIENT_ANNOTATION: buildjob.client(spec)},
         },
     }
+
+
+def _made(door: Door, spec: Spec, tell: Callable[[str], None]) -> str:
+    """Make the namespace, and return its uid."""
+    uid = created(partial(door.create, "namespaces", namespace(spec)), tell) or patiently(lambda: _uid_of(door, spec))
+    if uid is None:
+        raise RefusedError(f"namespace {spec.name}: there already; give another --name")
+    return uid
 
 
 def _copy(door: Door, kind: str, mounted: Mounted | None) -> list[tuple[str, dict[str, Any]]]:
@@ -81,16 +90,18 @@ def _copy(door: Door, kind: str, mounted: Mounted | None) -> list[tuple[str, dic
 
 def _removed(door: Door, spec: Spec, uid: str | None, tell: Callable[[str], None]) -> None:
     try:
-        if uid := uid or _uid_of(door, spec):
-            patiently(lambda: door.delete("namespaces", spec.name, uid))
+        if found := uid or _uid_of(door, spec):
+            patiently(lambda: door.delete("namespaces", spec.name, found))
     except UnreachableError as error:
-        tell(f"namespace {spec.name} is left; remove it with: jenkins-kaniko gc: {error}")
+        if uid:
+            tell(f"namespace {spec.name} is left; remove it with: jenkins-kaniko gc: {error}")
+        elif isinstance(error, UnansweredError):  # else nothing was made: the cluster does not let us in
+            tell(f"namespace {spec.name} is left, if it was made; remove it with: jenkins-kaniko gc: {error}")
 
 
 def _uid_of(door: Door, spec: Spec) -> str | None:
     """Return the uid of our namespace where its creation was interrupted, so that nobody knows whether there is one."""
-    with suppress(UnreachableError):
-        for one in door.listed("namespaces", spec.label):
-            if one["metadata"].get("annotations", {}).get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec):
-                return str(one["metadata"]["uid"])
+    for one in door.listed("namespaces", spec.label):
+        if one["metadata"].get("annotations", {}).get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec):
+            return str(one["metadata"]["uid"])
     return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Spec
-from jenkins_kaniko.errors import RefusedError, UnreachableError
-from jenkins_kaniko.patience import patiently
+from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError
+from jenkins_kaniko.patience import created, patiently
 
 LOOKS = 5
 """How many times, a second apart, a Job is asked why it failed."""
@@ -46,7 +46,7 @@ def made(
 
     Args:
         archive: the build context, where it goes by a ConfigMap.
-        tell: takes a line where the Job cannot be removed.
+        tell: takes a line where the Job cannot be removed, or the cluster does not answer.
         detached: the Job stays where nothing went wrong, and goes on alone.
 
     Raises:
@@ -54,12 +54,14 @@ def made(
     """
     uid, keep = None, spec.keep
     try:
-        uid = door.create_job(manifest)
+        uid = _job(door, spec, manifest, tell)
         # At once: a pod that looks for them in vain looks again only half a second later.
         if spec.secrets:
-            door.create_secret(buildjob.secret(spec, number, uid))
+            secret = buildjob.secret(spec, number, uid)
+            created(lambda: door.create_secret(secret), tell)
         if archive:
-            door.create_config_map(buildjob.config_map(spec, number, uid, archive))
+            config_map = buildjob.config_map(spec, number, uid, archive)
+            created(lambda: door.create_config_map(config_map), tell)
         _check_name(door, spec)
         yield uid
         keep = keep or detached
@@ -71,12 +73,24 @@ def made(
             remove(door, spec, manifest["metadata"]["name"], uid, tell)
 
 
+def _job(door: Door, spec: Spec, manifest: Mapping[str, Any], tell: Callable[[str], None]) -> str:
+    """Make a Job, and return its uid."""
+    name = manifest["metadata"]["name"]
+    uid = created(lambda: door.create_job(manifest), tell) or patiently(lambda: _uid_of(door, spec, name))
+    if uid is None:
+        raise _taken(door, name)
+    return uid
+
+
 def _check_name(door: Door, spec: Spec) -> None:
     """Refuse a name that somebody builds with at another attempt, where the Job has another name."""
-    for job in door.jobs(spec.label):
+    for job in patiently(lambda: door.jobs(spec.label)):
         if not _is_ours(job, spec):
-            where = f"job {door.namespace}/{job['metadata']['name']}"
-            raise RefusedError(f"{where}: there already; wait for its end, or give another --name")
+            raise _taken(door, job["metadata"]["name"])
+
+
+def _taken(door: Door, name: str) -> RefusedError:
+    return RefusedError(f"job {door.namespace}/{name}: there already; wait for its end, or give another --name")
 
 
 def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[str], None]) -> None:
@@ -87,10 +101,13 @@ def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[s
         tell: takes a line where it cannot be removed.
     """
     try:
-        if uid := uid or _uid_of(door, spec, name):
-            patiently(lambda: door.delete_job(name, uid))
+        if found := uid or _uid_of(door, spec, name):
+            patiently(lambda: door.delete_job(name, found))
     except UnreachableError as error:
-        tell(f"job {name} is left until an hour after its end: {error}")
+        if uid:
+            tell(f"job {name} is left until an hour after its end: {error}")
+        elif isinstance(error, UnansweredError):  # else nothing was made: the cluster does not let us in
+            tell(f"job {name} is left until an hour after its end, if it was made: {error}")
 
 
 def disruption(door: Door, spec: Spec, name: str) -> str | None:
@@ -110,10 +127,9 @@ def disruption(door: Door, spec: Spec, name: str) -> str | None:
 
 def _uid_of(door: Door, spec: Spec, name: str) -> str | None:
     """Return the uid of our Job where its creation was interrupted, so that nobody knows whether there is one."""
-    with suppress(UnreachableError):
-        for job in door.jobs(spec.label):
-            if _is_ours(job, spec) and job["metadata"]["name"] == name:
-                return str(job["metadata"]["uid"])
+    for job in door.jobs(spec.label):
+        if _is_ours(job, spec) and job["metadata"]["name"] == name:
+            return str(job["metadata"]["uid"])
     return None
 
 

@@ -23,10 +23,13 @@ DELETED = "the pod was deleted"
 HOPELESS_EVENT = re.compile(r'MountVolume.SetUp failed .*(?:secret|configmap) "[^"]+" not found')
 """What the kubelet says of a Secret or ConfigMap that is not there."""
 DENIED_EVENT = re.compile(
-    r"Error creating: (?!.*(?:exceeded quota|looking up service account))"
+    r"Error creating: (?!.*(?:exceeded quota|looking up service account|not yet ready))"
     r"(.*(?:is forbidden|denied the request|violates).*)"
 )
-"""What the Job controller says of a pod that it may not make; a quota can pass, and a new namespace gets accounts."""
+"""What the Job controller says of a pod that it may not make.
+
+A quota can pass, a new namespace gets accounts, and an API server that just started is soon ready.
+"""
 
 
 @dataclass(frozen=True)

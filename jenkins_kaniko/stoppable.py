@@ -27,7 +27,7 @@ class StoppableDoor:
         self._door = door
         self._lock = threading.Lock()
         self._stopped = False
-        self._last: tuple[str, str] | None = None
+        self._last: tuple[str, str | None] | None = None
 
     def create_job(self, manifest: Mapping[str, Any]) -> str:
         """Make a Job and return its uid.
@@ -39,8 +39,10 @@ class StoppableDoor:
         with self._lock:
             if self._stopped:
                 raise SystemExit
+            name = manifest["metadata"]["name"]
+            self._last = name, None  # it may be made though no answer comes
             uid = self._door.create_job(manifest)
-            self._last = manifest["metadata"]["name"], uid
+            self._last = name, uid
             return uid
 
     def stop(self, spec: Spec, tell: Callable[[str], None]) -> None:

@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from jenkins_kaniko.errors import UnansweredError
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
+from jenkins_kaniko.patience import Patience
 
 SMALL = 700 * 1024
 """Bytes of a tar.gz that a ConfigMap takes for sure: its limit is 1 MiB."""
@@ -45,7 +46,7 @@ DONE = f": >{FOLDER}/done"
 class Receiver(Protocol):
     """Who feeds commands in a container; cluster_pods.Pods is one."""
 
-    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes: ...
+    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes: ...
 
 
 def packed(chunks: Iterable[bytes]) -> bytes | None:
@@ -66,34 +67,62 @@ def stream(
     shell: str,
     tar: Callable[[], Iterable[bytes]],
     estimate: int | None,
+    until: float,
+    waits: Callable[[], bool],
     tell: Callable[[str], None],
 ) -> None:
     """Unpack a tar stream in the waiting container, and let it end.
+
+    A connection that breaks TRIES times while it sends ends it; one that is not even made may be made later.
 
     Args:
         shell: absolute path in the container.
         tar: begins the stream anew, for every try.
         estimate: its size, where it is known.
+        until: when all must be there, as time.monotonic() counts.
+        waits: asked before another try, whether the container still does.
         tell: takes lines on the progress.
 
     Raises:
-        UnansweredError: the connection broke too often.
+        UnansweredError: the connection broke too often, or was not made for too long.
         JenkinsKanikoError: it cannot be unpacked there.
     """
-    for left in reversed(range(TRIES)):
+    broken, away, patience = 0, False, Patience()
+    while True:
         progress = _Progress(estimate, tell)
         try:
-            printed = receiver.send(pod, CONTAINER, [shell, "-c", UNPACK], progress.through(tar()))
+            printed = receiver.send(pod, CONTAINER, [shell, "-c", UNPACK], progress.through(tar()), until)
             if printed.split()[:1] != [progress.digest.hexdigest().encode()]:
                 raise UnansweredError("what arrived is not what was sent")
-            receiver.send(pod, CONTAINER, [shell, "-c", DONE], [])
             break
         except UnansweredError as error:
-            if not left:
+            if progress.begun:
+                broken += 1
+                patience.answered()
+            if broken == TRIES:
                 raise
-            tell(f"sending the build context: {error}; from its begin again")
-            time.sleep(1)
+            if progress.begun or not away:
+                tell(f"sending the build context: {error}; from its begin again")
+            away = not progress.begun
+            patience.unanswered(error)
+            waits()
+    _let_end(receiver, pod, shell, until, waits)
     tell(f"build context sent: {progress}")
+
+
+def _let_end(receiver: Receiver, pod: str, shell: str, until: float, waits: Callable[[], bool]) -> None:
+    """Tell the container that all is there; what it says to that may be lost, as it ends."""
+    patience = Patience()
+    while True:
+        try:
+            receiver.send(pod, CONTAINER, [shell, "-c", DONE], [], until)
+            return
+        except JenkinsKanikoError as error:
+            if not waits():
+                return
+            if not isinstance(error, UnansweredError):
+                raise
+            patience.unanswered(error)
 
 
 def waiting(shell: str) -> list[str]:
@@ -102,7 +131,11 @@ def waiting(shell: str) -> list[str]:
 
 
 class _Progress:
-    """How much was sent, how fast, and its digest."""
+    """How much was sent, how fast, and its digest.
+
+    Attributes:
+        begun: whether anything was asked for, by a connection that was made.
+    """
 
     def __init__(self, estimate: int | None, tell: Callable[[str], None]) -> None:
         # TLS keeps others out; this finds what a cut connection lost, and the pod's busybox takes a third of the
@@ -110,10 +143,12 @@ class _Progress:
         self.digest = hashlib.md5(usedforsecurity=False)
         self._estimate, self._tell = estimate, tell
         self._sent = 0
+        self.begun = False
         self._start = self._told = time.monotonic()
 
     def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
+            self.begun = True
             self.digest.update(chunk)
             yield chunk
             self._sent += len(chunk)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from jenkins_kaniko import errors, patience, transport
 from jenkins_kaniko.build import Result, build
-from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
+from jenkins_kaniko.errors import JenkinsKanikoError, MissingError, UnansweredError
 from tests.support.fake_builds import going
 from tests.support.fake_cluster import (
     DIGEST,
@@ -233,6 +233,21 @@ def test_the_time_that_an_api_server_may_be_away_begins_after_its_last_line_of_l
     assert (told.lines, cluster.deleted) == (["one", "two", "three"], ["app"])
 
 
+def test_the_end_of_the_log_is_waited_for() -> None:
+    """It says why the build failed, and which step it was."""
+    lines = log(b"INFO[0000] RUN exit 3", b"error building image: waiting for process to exit: exit status 3")
+    error = failure(FakeCluster([[ended(3)]], [[LOST], [lines[0], LOST], lines]))
+    assert str(error).startswith(f"{IMAGE}: build failed (exit code 3)\n  at Dockerfile:2: RUN exit 3\n  cause: ")
+
+
+@pytest.mark.parametrize("error", [LOST, MissingError("log of pod builds/app-x1: not found")])
+def test_an_end_of_the_log_that_does_not_come_is_told(clock: list[float], error: Exception) -> None:
+    told = Told()
+    assert build(spec(), context(), FakeCluster([[ended()]], [[error]]), told.listener).digest == DIGEST
+    assert told.notes == [f"the end of the log is missing: {error}"]
+    assert (clock[0] > 1000 + patience.PATIENCE_SECONDS) == (error is LOST)
+
+
 def test_an_api_server_that_stays_away_ends_the_build(clock: list[float]) -> None:
     cluster = FakeCluster([[RUNNING], [LOST]], deleting=[LOST] * 1000)
     told = Told()
@@ -357,6 +372,46 @@ def somebody_elses(name: str) -> dict[str, Any]:
     return {"kind": "Job", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
 
 
+@pytest.mark.parametrize("is_made", [False, True], ids=["away", "answer lost"])
+@pytest.mark.parametrize("kind", ["Job", "Secret", "ConfigMap"])
+def test_an_api_server_may_be_away_while_a_build_is_made(kind: str, is_made: bool) -> None:
+    cluster, told = FakeCluster([[ended()]], lost={kind: [(LOST, is_made), (LOST, False)]}), Told()
+    secrets = {"netrc": b"s3cret"}
+    assert build(spec(secrets=secrets), context(), cluster, told.listener).digest == DIGEST
+    assert [one["kind"] for one in cluster.made] == ["Job", "Secret", "ConfigMap"]
+    assert cluster.deleted == ["app"]
+    assert told.notes == [f"{LOST}; asking again for {patience.PATIENCE_SECONDS} s"]
+
+
+def test_a_job_of_somebody_else_that_came_meanwhile_stays() -> None:
+    cluster = FakeCluster([[]], lost={"Job": [(LOST, False)]})
+    cluster.made.append(somebody_elses("app"))
+    error = failure(cluster)
+    assert (error.exit_code, str(error)) == (
+        errors.REFUSED, "job builds/app: there already; wait for its end, or give another --name",
+    )  # fmt: skip
+    assert cluster.deleted == []
+
+
+def test_an_api_server_may_be_away_while_names_are_compared() -> None:
+    class Away(FakeCluster):
+        answers = [LOST, LOST]  # noqa: RUF012 - of this test alone
+
+        def jobs(self, label: str) -> list[dict[str, Any]]:
+            if self.answers:
+                raise self.answers.pop()
+            return super().jobs(label)
+
+    assert build(spec(), context(), Away([[ended()]]), Told().listener).digest == DIGEST
+
+
+def test_a_build_that_no_api_server_makes_is_ended(clock: list[float]) -> None:
+    cluster, told = FakeCluster([[]], lost={"Job": [(LOST, False)] * 1000}), Told()
+    assert type(failure(cluster, told)) is UnansweredError
+    assert clock[0] < 1002 + patience.PATIENCE_SECONDS
+    assert told.notes == [f"{LOST}; asking again for {patience.PATIENCE_SECONDS} s"]
+
+
 def test_a_job_of_somebody_else_stays() -> None:
     cluster = FakeCluster([[]], creating=errors.RefusedError("there already"))
     cluster.made.append(somebody_elses("app"))
@@ -411,6 +466,23 @@ def test_a_pod_that_is_evicted_while_the_context_is_sent_is_replaced(
     cluster, told = FakeCluster(watches, cut=broken), Told()
     assert build(spec(), context(b"content"), cluster, told.listener).digest == DIGEST
     assert "the cluster took the pod off its node; attempt 2 in 5 s" in told.notes
+
+
+def test_a_context_that_is_not_there_in_time_ends_the_build(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    """The command in the pod goes on, and nothing else asks for the time."""
+
+    class Endless(FakeCluster):
+        def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
+            list(chunks)
+            clock[0] = until + 1
+            raise LOST
+
+    monkeypatch.setattr(transport, "SMALL", 10)
+    error = failure(Endless([[state("context", running={})]]), timeout=150)
+    assert str(error).splitlines()[0] == f"{IMAGE}: timed out after 2.5 minutes"
+    assert clock[0] < 1000 + 150 + 10
 
 
 def test_a_connection_that_breaks_too_often_ends_the_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,12 @@ import pytest
 from rich.console import Console
 
 from jenkins_kaniko import build as building
-from jenkins_kaniko import errors
+from jenkins_kaniko import buildjob, errors
 from jenkins_kaniko.build import Result
 from jenkins_kaniko.build_all import ClusterBuild, Outcome, build_all, exit_code
 from jenkins_kaniko.buildboard import Board, data, summary
-from jenkins_kaniko.errors import BuildFailedError, JenkinsKanikoError
+from jenkins_kaniko.errors import BuildFailedError, JenkinsKanikoError, UnansweredError
+from jenkins_kaniko.stoppable import StoppableDoor
 from tests.support.fake_cluster import DIGEST, RUNNING, FakeCluster, Told, context, ended, spec
 
 FAILED = BuildFailedError("registry.example.com/bad: build failed (exit code 3)\n  at Dockerfile:3")
@@ -195,6 +196,16 @@ def test_a_job_that_is_just_being_made_is_removed_too() -> None:
     assert "app" in cluster.deleted
     thread.join(PATIENCE_SECONDS)
     assert len([one for one in cluster.made if one["kind"] == "Job"]) == 1
+
+
+def test_a_job_is_removed_too_where_the_answer_to_making_it_was_lost() -> None:
+    lost = UnansweredError("gone")
+    cluster = FakeCluster([[]], lost={"Job": [(lost, True)]})
+    door = StoppableDoor(cluster)
+    with pytest.raises(UnansweredError):
+        door.create_job(buildjob.job(spec(), context().facts, streamed=False))
+    door.stop(spec(), Told().listener.note)
+    assert cluster.deleted == ["app"]
 
 
 def test_a_stopped_build_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

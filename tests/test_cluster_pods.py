@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -15,6 +16,7 @@ from jenkins_kaniko.cluster_pods import Pods
 from jenkins_kaniko.errors import (
     DeniedError,
     JenkinsKanikoError,
+    MissingError,
     RefusedError,
     UnansweredError,
     UnreachableError,
@@ -97,6 +99,8 @@ def test_a_job_that_is_gone_is_no_error(api: Api, status: int) -> None:
         (409, "exists", RefusedError, "job builds/app: there already; wait for its end, or give another --name"),
         (404, 'namespaces "builds" not found', WrongInputError, 'job builds/app: namespaces "builds" not found'),
         (403, 'jobs "app" is forbidden: exceeded quota: b', DeniedError, 'jobs "app" is forbidden: exceeded quota: b'),
+        (403, 'jobs "app" is forbidden: not yet ready to handle request', UnansweredError,
+         'job builds/app: jobs "app" is forbidden: not yet ready to handle request'),
         (422, "Job is invalid: x", DeniedError, "Job is invalid: x"),
         (403, 'User "me" cannot create resource "jobs"', UnreachableError, 'User "me" cannot create resource "jobs"'),
         (401, "", UnreachableError, "namespace builds: the cluster answers 401 Unauthorized; try: kubectl auth can-i "
@@ -125,6 +129,19 @@ def test_an_api_server_that_was_away_may_deny_for_a_while(api: Api, monkeypatch:
     assert seen == [denied, unanswered, unanswered, denied, unanswered, unanswered, unanswered, denied]
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [lambda pods: pods.create_job(JOB), lambda pods: pods.send("app-x1", "context", ["true"], [], math.inf)],
+    ids=["make", "send"],
+)
+def test_it_may_deny_for_a_while_what_is_made_and_sent(api: Api, ask: Callable[[Pods], Any]) -> None:
+    pods, seen = Pods("builds"), []
+    for status in (403, 503, 403):
+        api.status, api.body = status, b'{"message": "User \\"me\\" cannot create resource \\"x\\""}'
+        seen.append(isinstance(failure(lambda: ask(pods)), UnansweredError))
+    assert seen == [False, True, True]
+
+
 def test_an_answer_of_a_proxy_is_no_json(api: Api) -> None:
     api.status, api.body = 403, b"<html>"
     assert str(failure(lambda: Pods("builds").create_job(JOB))) == "Forbidden"
@@ -143,7 +160,7 @@ def test_a_log_of_a_container_that_is_not_there_may_come_later(api: Api) -> None
     api.status, api.body = 400, b'{"message": "container kaniko is waiting to start"}'
     error = failure(lambda: list(Pods("builds").log("app-x1", "kaniko", 70, follow=True, quiet=5)))
     assert (type(error), str(error)) == (
-        UnansweredError, "log of pod builds/app-x1: container kaniko is waiting to start",
+        MissingError, "log of pod builds/app-x1: container kaniko is waiting to start",
     )  # fmt: skip
     ((_, path, _),) = api.asked
     assert path.endswith("/pods/app-x1/log?container=kaniko&timestamps=true&follow=true&sinceSeconds=70")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -84,6 +85,22 @@ def test_it_goes_where_its_creation_is_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt), isolated(door, FakeBuilds([[]]), wanted(), Told().listener.note):
         pytest.fail("it was interrupted")
     assert door.deleted == DELETED
+
+
+def test_it_is_made_where_the_answer_to_that_is_lost() -> None:
+    class Losing(FakeBuilds):
+        def create(self, kind: str, manifest: Mapping[str, Any]) -> str:
+            if any(one["metadata"]["name"] == manifest["metadata"]["name"] for one in self.made):
+                raise errors.RefusedError("there already")
+            super().create(kind, manifest)
+            raise LOST
+
+    told = Told()
+    door, own = Losing([[]], objects=source().objects), Losing([[]])
+    with isolated(door, own, wanted(), told.listener.note):
+        assert (len(door.made), len(own.made)) == (1, 2)
+    assert door.deleted == DELETED
+    assert told.notes == [f"{LOST}; asking again for 120 s"] * 3
 
 
 def test_a_namespace_of_somebody_else_stays() -> None:

@@ -7,13 +7,13 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from jenkins_kaniko import transport
-from jenkins_kaniko.errors import UnansweredError
+from jenkins_kaniko import patience, transport
+from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
 from tests.support.fake_cluster import FakeCluster
 
 CUT = UnansweredError("the connection broke")
@@ -23,13 +23,18 @@ CUT = UnansweredError("the connection broke")
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: now.append(now.pop() + seconds))
     return now
 
 
-def stream(cluster: FakeCluster, chunks: Iterable[bytes] = (b"a", b"b"), estimate: int | None = None) -> list[str]:
+def stream(
+    cluster: FakeCluster,
+    chunks: Iterable[bytes] = (b"a", b"b"),
+    estimate: int | None = None,
+    waits: Callable[[], bool] = lambda: True,
+) -> list[str]:
     told: list[str] = []
-    transport.stream(cluster, "app-x1", "/busybox/sh", lambda: chunks, estimate, told.append)
+    transport.stream(cluster, "app-x1", "/busybox/sh", lambda: chunks, estimate, 5000.0, waits, told.append)
     return told
 
 
@@ -58,8 +63,8 @@ def test_a_cut_stream_begins_again_and_then_the_container_may_end() -> None:
 
 def test_what_arrives_changed_is_sent_again() -> None:
     class Changing(FakeCluster):
-        def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
-            return super().send(pod, container, command, chunks if len(self.sent) != 0 else [*chunks, b"!"])
+        def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
+            return super().send(pod, container, command, chunks if len(self.sent) != 0 else [*chunks, b"!"], until)
 
     cluster = Changing([[]])
     assert "what arrived is not what was sent; from its begin again" in stream(cluster)[0]
@@ -71,6 +76,48 @@ def test_a_network_that_always_cuts_ends_it() -> None:
     with pytest.raises(UnansweredError):
         stream(cluster)
     assert (len(cluster.cut), cluster.sent) == (100 - transport.TRIES, [])
+
+
+def test_a_connection_that_is_not_made_is_made_later() -> None:
+    """It counts among the broken ones only once something was sent."""
+    cluster = FakeCluster([[]], cut=[CUT] * (transport.TRIES - 1), unmade=[CUT] * 50)
+    told = stream(cluster)
+    assert cluster.sent == [b"ab", b""]
+    again = f"sending the build context: {CUT}; from its begin again"
+    assert told == [again] * transport.TRIES + ["build context sent: 0.0 MB, 0.0 MB/s"]
+
+
+def test_a_connection_that_cannot_be_made_for_too_long_ends_it(clock: list[float]) -> None:
+    with pytest.raises(UnansweredError):
+        stream(FakeCluster([[]], unmade=[CUT] * 1000))
+    assert clock[0] < 1002 + patience.PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize("broken", [CUT, JenkinsKanikoError("exit code 137")])
+def test_what_arrived_is_not_sent_again_where_the_last_answer_is_lost(broken: Exception) -> None:
+    """The container may have heard it, and ended."""
+
+    class Deaf(FakeCluster):
+        def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
+            self.cut = [broken] if len(self.sent) == 1 else []
+            return super().send(pod, container, command, chunks, until)
+
+    cluster = Deaf([[]])
+    assert stream(cluster, waits=lambda: False) == ["build context sent: 0.0 MB, 0.0 MB/s"]
+    assert cluster.sent == [b"ab"]
+
+
+def test_a_container_that_did_not_hear_that_all_is_there_is_told_again() -> None:
+    class Deaf(FakeCluster):
+        def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
+            self.cut = [CUT] * (3 - len(told)) if self.sent else []
+            told.append(command[-1])
+            return super().send(pod, container, command, chunks, until)
+
+    told: list[str] = []
+    cluster = Deaf([[]])
+    stream(cluster)
+    assert (cluster.sent, told[1:]) == ([b"ab", b""], [transport.DONE] * 3)
 
 
 def test_progress_has_a_rate_and_the_time_that_is_left(clock: list[float]) -> None:

@@ -11,7 +11,7 @@ from jenkins_kaniko.attempt import Listener
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.contexts import Context, Facts
 from jenkins_kaniko.contexts_stream import FILE, Entry
-from jenkins_kaniko.errors import JenkinsKanikoError
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
 
 DIGEST = "sha256:" + "0" * 64
 IMAGE = "registry.example.com/team/app:1"
@@ -34,6 +34,10 @@ def ended(exit_code: int = 0, message: str = DIGEST, reason: str = "Completed") 
     return state("kaniko", terminated={"exitCode": exit_code, "message": message, "reason": reason})
 
 
+def _name(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["metadata"]["name"])
+
+
 Answer = Mapping[str, Any] | None | Exception
 
 
@@ -48,7 +52,9 @@ class FakeCluster:
         made: the manifests of what was made.
         deleted: names of Jobs.
         sent: what each command in the pod was fed.
-        cut: how many of them lose their connection.
+        cut: raised once they were fed: the connection breaks.
+        unmade: raised before that: the connection is not made.
+        lost: raised by what makes an object of a kind, and whether it is made nevertheless.
         output: what the container of a probe printed.
         failed: conditions of Jobs by their names; each look at a Job takes the next, the last one again and again.
     """
@@ -60,6 +66,8 @@ class FakeCluster:
     deleting: list[Exception] = field(default_factory=list)
     there_is_one: bool = True
     cut: list[Exception] = field(default_factory=list)
+    unmade: list[Exception] = field(default_factory=list)
+    lost: dict[str, list[tuple[Exception, bool]]] = field(default_factory=dict)
     output: bytes = b""
     namespace: str = "builds"
     made: list[Mapping[str, Any]] = field(default_factory=list)
@@ -70,16 +78,16 @@ class FakeCluster:
     def create_job(self, manifest: Mapping[str, Any]) -> str:
         if isinstance(self.creating, JenkinsKanikoError):
             raise self.creating
-        self.made.append(manifest)
+        self._make(manifest)
         if self.creating:
             raise self.creating
         return f"uid-of-{manifest['metadata']['name']}"
 
     def create_config_map(self, manifest: Mapping[str, Any]) -> None:
-        self.made.append(manifest)
+        self._make(manifest)
 
     def create_secret(self, manifest: Mapping[str, Any]) -> None:
-        self.made.append(manifest)
+        self._make(manifest)
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
         key, _, value = label.partition("=")
@@ -113,12 +121,24 @@ class FakeCluster:
     def printed(self, pod: str, container: str, limit: int) -> bytes:
         return self.output[:limit]
 
-    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes]) -> bytes:
+    def send(self, pod: str, container: str, command: list[str], chunks: Iterable[bytes], until: float) -> bytes:
+        if self.unmade:
+            raise self.unmade.pop(0)
         content = b"".join(chunks)
         if self.cut:
             raise self.cut.pop(0)
         self.sent.append(content)
         return hashlib.md5(content, usedforsecurity=False).hexdigest().encode() + b"  -\n"
+
+    def _make(self, manifest: Mapping[str, Any]) -> None:
+        answers = self.lost.get(manifest["kind"])
+        error, is_made = answers.pop(0) if answers else (None, True)
+        if any(one["kind"] == manifest["kind"] and _name(one) == _name(manifest) for one in self.made):
+            error, is_made = error or RefusedError(f"{_name(manifest)}: there already"), False
+        if is_made:
+            self.made.append(manifest)
+        if error:
+            raise error
 
     def _status(self, job: Mapping[str, Any]) -> dict[str, Any]:
         name = job["metadata"]["name"]
