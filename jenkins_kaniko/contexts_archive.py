@@ -1,7 +1,8 @@
 """A tar or zip file as build context. It is never unpacked here: its entries are checked and sent on, one by one.
 
-An entry that would be written outside of the folder that it is unpacked in is refused by its name; so are links that
-leave it, because what unpacks in the pod may follow links that it has just made.
+An entry that would be written outside of the folder that it is unpacked in is refused by its name. Symbolic links are
+sent as they are, wherever they lead, as those of a folder are; but nothing is unpacked through one: an entry below a
+link, or in the place of one, is refused, because what unpacks in the pod may follow links that it has just made.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def context(file: BinaryIO, source: str, facts: Facts, subfolder: str | None, do
             near.append(entry.name)
         if entry.name == wanted and entry.kind != FOLDER:
             found = True
+            if entry.kind == SYMLINK and _leads_out(posixpath.join(posixpath.dirname(wanted), entry.target)):
+                raise WrongInputError(f"{source}: the Dockerfile '{dockerfile}' lies outside of it")
             text = next(iter(entry.content()), b"").decode("utf-8", "replace") if entry.content else None
     if not found:
         raise no_dockerfile(source, dockerfile, near)
@@ -59,26 +62,39 @@ def _checked(entry: Entry, source: str, links: set[str]) -> Entry:
     """Return an entry with its plain name.
 
     Args:
-        links: names of the symbolic links before it; its own is added.
+        links: names of the links before it; its own is added.
     """
+    if "\0" in entry.name + entry.target:
+        raise WrongInputError(f"{source}: entry {entry.name!r} has a zero byte in its name; such archives are not sent")
     name = _inside(entry.name, entry.name, source)
-    above = name
-    while links and (above := posixpath.dirname(above)):
-        if above in links:
-            raise WrongInputError(f"{source}: entry '{entry.name}' lies below a link; such archives are not sent")
-    if entry.kind == SYMLINK:
-        _inside(posixpath.join(posixpath.dirname(name), entry.target), entry.name, source)
+    target = _inside(entry.target, entry.name, source) if entry.kind == HARD_LINK else entry.target
+    if _is_below(name, links):
+        raise WrongInputError(f"{source}: entry '{entry.name}' lies below a link; such archives are not sent")
+    if entry.kind != SYMLINK and name in links:
+        raise WrongInputError(f"{source}: entry '{entry.name}' takes the place of a link; such archives are not sent")
+    if entry.kind == HARD_LINK and _is_below(target, links):
+        raise WrongInputError(f"{source}: entry '{entry.name}' is a link to what lies below a link; it is not sent")
+    if entry.kind == SYMLINK or (entry.kind == HARD_LINK and target in links):
         links.add(name)
-    elif entry.kind == HARD_LINK:
-        return entry._replace(name=name, target=_inside(entry.target, entry.name, source))
-    return entry._replace(name=name)
+    return entry._replace(name=name, target=target)
+
+
+def _is_below(name: str, links: set[str]) -> bool:
+    while links and (name := posixpath.dirname(name)):
+        if name in links:
+            return True
+    return False
 
 
 def _inside(path: str, entry: str, source: str) -> str:
-    plain = posixpath.normpath(path)
-    if plain.startswith("/") or plain.split("/")[0] == "..":
+    if _leads_out(path):
         raise WrongInputError(f"{source}: entry '{entry}' leads out of the context, to '{path}'; it is not sent")
-    return plain
+    return posixpath.normpath(path)
+
+
+def _leads_out(path: str) -> bool:
+    plain = posixpath.normpath(path)
+    return plain.startswith("/") or plain.split("/")[0] == ".."
 
 
 def _moved(entry: Entry, top: str, source: str) -> Entry:
