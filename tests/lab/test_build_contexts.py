@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,29 @@ def test_odd_names_arrive_as_they_are(
     assert ("in a ConfigMap" in done.stderr) == (size == 0)
     found = registry.files("build/app", f"odd-{size}")
     assert found == {f"/{path}": os.fsencode(content) for path, content in files.items()}
+    assert builds.left() == []
+
+
+@pytest.mark.parametrize("size", [0, 2_000_000], ids=["in a ConfigMap", "streamed"])
+def test_a_tree_comes_by_stdin_with_links_that_lead_anywhere(
+    builds: Builds, image: str, registry: Registry, tmp_path: Path, size: int
+) -> None:
+    write(tmp_path, "FROM scratch\nCOPY app /app\n")
+    (tmp_path / "app").mkdir()
+    links = {"out": "/usr/bin/python3", "up": "../../../..", "in": "text"}
+    for name, target in links.items():
+        (tmp_path / "app" / name).symlink_to(target)
+    (tmp_path / "app" / "text").write_text("found\n")
+    (tmp_path / "more").write_bytes(os.urandom(size))
+    build = builds.command("-", "-t", f"{image}:stdin-{size}", "-v")
+    with subprocess.Popen(["tar", "-c", "."], cwd=tmp_path, stdout=subprocess.PIPE) as tar:
+        done = subprocess.run(
+            build, stdin=tar.stdout, env=builds.environment(), capture_output=True, text=True, timeout=120, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert ("in a ConfigMap" in done.stderr) == (size == 0)
+    assert registry.links("build/app", f"stdin-{size}") == {f"/app/{name}": target for name, target in links.items()}
+    assert registry.files("build/app", f"stdin-{size}") == {"/app/text": b"found\n"}
     assert builds.left() == []
 
 

@@ -59,6 +59,16 @@ class Registry:
                         found[f"/{member.name.lstrip('/')}"] = content.read()
         return found
 
+    def links(self, repository: str, reference: str) -> dict[str, str]:
+        """Return where the symbolic links of an image lead, by path."""
+        _, manifest = self.manifest(repository, reference)
+        found: dict[str, str] = {}
+        for layer in manifest["layers"]:
+            with tarfile.open(fileobj=io.BytesIO(self._get(f"{repository}/blobs/{layer['digest']}"))) as archive:
+                links = [member for member in archive.getmembers() if member.issym()]
+                found |= {f"/{link.name.lstrip('/')}": link.linkname for link in links}
+        return found
+
     def _get(self, path: str, accept: str = "*/*") -> bytes:
         account = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         headers = {"Authorization": f"Basic {account}", "Accept": accept}
