@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.registry_trust import Trust
+from jenkins_kaniko.registry_trust_nodes import looked
 from tests.lab.building import COMMAND, SHELL, write
 from tests.lab.conftest import Lab
 from tests.support.registry_in_cluster import RegistryInCluster, registry_in_cluster
@@ -163,6 +166,18 @@ def test_a_new_certificate_is_trusted_by_a_second_run(served: RegistryInCluster)
     assert (again.returncode, again.stderr) == (0, "changed\n")
     assert verify(served).returncode == 0
     assert trust(served, "--remove").returncode == 0
+
+
+def test_looking_at_a_node_leaves_nothing(
+    served: RegistryInCluster, certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(served.kubeconfig))
+    before = files(certs)
+    wanted = Trust("registry", served.namespace, "", "", image=served.lab.settings["LAB_BUSYBOX_IMAGE"])
+    looks = looked(Objects(), wanted, 120, print)
+    assert [(one.node, one.state, one.good) for one in looks] == [(NODE, "written", True)]
+    assert looks[0].text.startswith("there is no /etc/containerd/config.toml to be seen: ")
+    assert (files(certs), left(served)) == (before, [])
 
 
 def test_a_namespace_that_does_not_admit_the_pods_is_named(served: RegistryInCluster) -> None:
