@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import Context
 
 from jenkins_kaniko import contexts_git, dockerignore, doctor, resources
 from jenkins_kaniko.cli_build import build
+from jenkins_kaniko.cli_registry import registry
 from jenkins_kaniko.config import parse
 from jenkins_kaniko.schema import json_schema
 from jenkins_kaniko.templates import PROFILES
@@ -162,8 +164,17 @@ def test_the_commands_for_those_who_come_from_scripts_have_options_that_there_ar
     text = (ROOT / "docs" / "from-build-scripts.md").read_text(encoding="utf-8")
     commands = re.findall(r"^\$ jenkins-kaniko build (.*)", text, re.MULTILINE)
     typed = {name for command in commands for name in re.findall(r"(?<= )--?[a-z-]+", f" {command}")}
-    assert len(commands) == 3
+    assert len(commands) == 4
     assert typed - {name for parameter in build.params for name in parameter.opts} == set()
+
+
+def test_a_registry_in_the_cluster_is_one_that_nodes_trust() -> None:
+    text = (ROOT / "docs" / "from-build-scripts.md").read_text(encoding="utf-8")
+    assert [name for name in registry.list_commands(Context(registry)) if f"`registry {name}`" in text] == [
+        "install", "trust", "verify",
+    ]  # fmt: skip
+    assert "insecure-registry" not in text
+    assert "hosts.toml" not in text
 
 
 def option_table() -> str:
