@@ -26,7 +26,7 @@ def ecr_options(command: Any) -> Any:
         click.option("--aws-role", metavar="ARN", help="With --renew-image: the role that EKS gives its pods."),
         click.option(
             "--renew-image", metavar="IMAGE",
-            help="Make a CronJob that renews the token every 8 hours; the image has this command.",
+            help="Make a CronJob that renews the token every 4 hours; the image has this command.",
         ),
         click.option("--ecr", metavar="REGION", help="Take a token of Amazon ECR, by the environment's AWS account."),
     ):  # fmt: skip
@@ -43,7 +43,7 @@ def ecr_accounts(region: str) -> Mapping[str, Account]:
 
 def renewal_of(name: str, given: Mapping[str, Any]) -> Renewal | None:
     """Return what shall be renewed, None where nothing shall. Raises WrongInputError where options do not fit."""
-    from jenkins_kaniko.ecr_renewal import Renewal
+    from jenkins_kaniko.ecr_renewal import LONGEST_NAME, Renewal
 
     region, image, role, secret = (given[option] for option in ("ecr", "renew_image", "aws_role", "aws_secret"))
     if not image:
@@ -54,7 +54,13 @@ def renewal_of(name: str, given: Mapping[str, Any]) -> Renewal | None:
         raise WrongInputError("--renew-image: is for --ecr, which is missing; other accounts need no renewal")
     if bool(role) == bool(secret):
         raise WrongInputError("--renew-image: give --aws-role ARN or --aws-secret NAME, which say who asks AWS")
-    return Renewal(name, region, image, role, secret)
+    renewal = Renewal(name, region, image, role, secret)
+    if (excess := len(renewal.name) - LONGEST_NAME) > 0:
+        raise WrongInputError(
+            f"{name}: with --renew-image the name of a Secret has at most {len(name) - excess} characters, "
+            f"not {len(name)}: the CronJob is called {renewal.name}"
+        )
+    return renewal
 
 
 def install(door: Objects, renewal: Renewal, namespaces: Iterable[str]) -> None:

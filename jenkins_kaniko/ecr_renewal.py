@@ -9,8 +9,10 @@ from typing import Any
 from jenkins_kaniko.buildjob import MANAGED
 from jenkins_kaniko.registry_secret import LABEL
 
-SCHEDULE = "17 */8 * * *"
-"""A token is over after 12 hours: one failed run is made good by the next."""
+SCHEDULE = "17 */4 * * *"
+"""A token is over after 12 hours: after a failed run the next one comes while the old token has 4 hours to go."""
+LONGEST_NAME = 52
+"""Of a CronJob: Kubernetes appends 11 characters to it for each Job."""
 NOBODY = 65532
 
 
@@ -91,6 +93,7 @@ def _job(renewal: Renewal, namespace: str) -> dict[str, Any]:
             "runAsUser": NOBODY,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        "imagePullSecrets": [{"name": renewal.secret}],  # the image may be in the very registry
         "containers": [container],
     }
     return {"backoffLimit": 4, "activeDeadlineSeconds": 600, "template": {"spec": pod}}

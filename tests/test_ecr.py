@@ -10,6 +10,7 @@ import pytest
 
 from jenkins_kaniko.dockerconfig import Account
 from jenkins_kaniko.ecr import Credentials, accounts, sign
+from jenkins_kaniko.ecr_renewal import SCHEDULE, Renewal, manifests
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
 from tests.support.aws_double import REGISTRY, AwsDouble
 
@@ -87,3 +88,15 @@ def test_what_cannot_be_asked(region: str, given: dict[str, str], says: str) -> 
     with pytest.raises(WrongInputError) as error:
         accounts(region, given)
     assert says in str(error.value)
+
+
+def test_a_token_is_renewed_in_time_even_where_one_run_fails() -> None:
+    minute, every, *_ = SCHEDULE.split(" ")
+    hours = int(every.removeprefix("*/"))
+    assert (24 % hours, hours * 2 < 12, int(minute) % 2) == (0, True, 1)
+    [cron_job] = [
+        one for one in manifests(Renewal("ecr", REGION, "image", "role"), "builds") if "schedule" in one.get("spec", {})
+    ]
+    assert cron_job["spec"]["schedule"] == SCHEDULE
+    pod = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "ecr"}]

@@ -256,3 +256,21 @@ def test_a_rotation_asks_the_registry_first(run: Run, door: FakeSecrets, registr
 def test_a_rotation_needs_a_registry(run: Run) -> None:
     done = run("rotate", "docker-config", "--password-stdin", stdin="p")
     assert "--registry: missing" in str(done.exception)
+
+
+@pytest.mark.parametrize("length", [46, 47])
+def test_the_name_of_what_renews_is_one_that_the_cluster_takes(
+    run: Run, door: FakeSecrets, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr(cli_secret_write, "ecr_accounts", lambda _region: {"ecr.example.com": Account("AWS", PASSWORD)})
+    name = "a" * length
+    done = run("create", name, "--ecr", "eu-central-1", "--renew-image", "i", "--aws-role", "arn")
+    if length == 46:
+        assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, f"cronjob here/{name}-renew: created")
+        return
+    assert isinstance(done.exception, errors.WrongInputError)
+    assert str(done.exception) == (
+        f"{name}: with --renew-image the name of a Secret has at most 46 characters, not 47: "
+        f"the CronJob is called {name}-renew"
+    )
+    assert door.secrets == {}

@@ -1,4 +1,4 @@
-"""The Secrets of a cluster as registry_secret sees them."""
+"""The Secrets of a cluster as registry_secret sees them, and what renews them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from jenkins_kaniko.registry_secret import KEY, TYPE
 
 @dataclass
 class FakeSecrets:
-    """Secrets by namespace and name; `broken` namespaces refuse to be written."""
+    """Secrets by namespace and name, objects of other kinds with these before; `broken` namespaces refuse changes."""
 
     secrets: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    others: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     broken: dict[str, JenkinsKanikoError] = field(default_factory=dict)
     namespace: str = "here"
 
@@ -49,6 +50,10 @@ class FakeSecrets:
         place = (metadata["namespace"], metadata["name"])
         if error := self.broken.get(metadata["namespace"]):
             raise error
+        if manifest["kind"] != "Secret":
+            known = (manifest["kind"], *place) in self.others
+            self.others[manifest["kind"], *place] = dict(manifest)
+            return "unchanged" if known else "created"
         before = self.secrets.get(place)
         foreign = before is not None and "labels" not in before["metadata"]
         if foreign and not force:
