@@ -1,4 +1,4 @@
-"""A proxy between pods and a registry without TLS that has failures: it is away for a while, or cuts connections."""
+"""A proxy between pods and a registry without TLS: it is away for a while, cuts connections, or is slow."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ class RegistryProxy:
         target: host:port of the registry; the proxy listens at the same host.
         away: for how many seconds from the first connection on each request is answered with 503.
         cut_every: which connection, by its number, is cut; none if it is 0.
+        pause: for how many seconds each piece waits.
 
     Attributes:
         refused, cut: how many connections that happened to.
     """
 
-    def __init__(self, target: str, *, away: float = 0, cut_every: int = 0) -> None:
+    def __init__(self, target: str, *, away: float = 0, cut_every: int = 0, pause: float = 0) -> None:
         host, port = target.rsplit(":", 1)
         self._target = (host, int(port))
-        self._away, self._cut_every = away, cut_every
+        self._away, self._cut_every, self._pause = away, cut_every, pause
         self._server = socket.create_server((host, 0))
         self._thread = threading.Thread(target=self._serve)
         self.address = f"{host}:{self._server.getsockname()[1]}"
@@ -75,13 +76,13 @@ class RegistryProxy:
             self._pump(client, server, once=cut)
             back.join()
 
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket, *, once: bool = False) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, *, once: bool = False) -> None:
         """Copy until a side closes, or just the first piece; then close both."""
         with contextlib.suppress(OSError):
             while piece := source.recv(PIECE):
                 if once:
                     break
+                time.sleep(self._pause)
                 sink.sendall(piece)
         for side in (source, sink):
             with contextlib.suppress(OSError):
