@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from jenkins_kaniko import errors
+from jenkins_kaniko import errors, stopping
 from jenkins_kaniko.cli_build_options import pod_options
-from jenkins_kaniko.cli_shared import config_option, heed_sigterm, load, output_option, print_json, quiet_work
+from jenkins_kaniko.cli_shared import config_option, load, output_option, print_json, quiet_work, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     """
     from jenkins_kaniko.doctor import has_errors, ordered
 
-    heed_sigterm()
+    stopping.heed(say)
     typed = click.get_current_context().get_parameter_source("config") is not ParameterSource.DEFAULT
     fleet = load(config, output, "doctor") if typed or config.is_file() else None
     templates = None if given["namespace"] else fleet

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from jenkins_kaniko import errors
+from jenkins_kaniko import errors, stopping
 
 if TYPE_CHECKING:
     from jenkins_kaniko import jenkins
@@ -226,19 +224,10 @@ def print_json(command: str, data: dict[str, Any]) -> None:
     click.echo(report.as_json(command, data))
 
 
-def heed_sigterm() -> None:
-    """End by SIGTERM as by an error: what is in the cluster is removed on the way."""
-    signal.signal(signal.SIGTERM, _terminated)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(errors.TERMINATED)
-
-
 @contextmanager
 def told_as(command: str, output: str) -> Iterator[None]:
     """Tell errors as data too, and end by signals as by errors: what is in the cluster is removed on the way."""
-    heed_sigterm()
+    stopping.heed(say)
     try:
         yield
     except (KeyboardInterrupt, click.Abort):

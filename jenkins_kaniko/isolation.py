@@ -11,6 +11,7 @@ from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError, WrongInputError
 from jenkins_kaniko.patience import created, patiently
+from jenkins_kaniko.stopping import undisturbed
 
 LEVEL = {"pod-security.kubernetes.io/enforce": "baseline"}
 """The pod of a build needs no more."""
@@ -90,8 +91,9 @@ def _copy(door: Door, kind: str, mounted: Mounted | None) -> list[tuple[str, dic
 
 def _removed(door: Door, spec: Spec, uid: str | None, tell: Callable[[str], None]) -> None:
     try:
-        if found := uid or _uid_of(door, spec):
-            patiently(lambda: door.delete("namespaces", spec.name, found))
+        with undisturbed():
+            if found := uid or _uid_of(door, spec):
+                patiently(lambda: door.delete("namespaces", spec.name, found))
     except UnreachableError as error:
         if uid:
             tell(f"namespace {spec.name} is left; remove it with: jenkins-kaniko gc: {error}")

@@ -11,6 +11,7 @@ from jenkins_kaniko import buildjob
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError
 from jenkins_kaniko.patience import created, patiently
+from jenkins_kaniko.stopping import undisturbed
 
 LOOKS = 5
 """How many times, a second apart, a Job is asked why it failed."""
@@ -101,8 +102,9 @@ def remove(door: Door, spec: Spec, name: str, uid: str | None, tell: Callable[[s
         tell: takes a line where it cannot be removed.
     """
     try:
-        if found := uid or _uid_of(door, spec, name):
-            patiently(lambda: door.delete_job(name, found))
+        with undisturbed():
+            if found := uid or _uid_of(door, spec, name):
+                patiently(lambda: door.delete_job(name, found))
     except UnreachableError as error:
         if uid:
             tell(f"job {name} is left until an hour after its end: {error}")

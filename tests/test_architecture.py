@@ -69,7 +69,7 @@ LAYERS = (
     {"model"},
     {"certificates", "document", "fleetfile", "options", "templates"},
     {"ecr", "registry_kinds", "registry_login"},
-    {"buildsecrets", "credential_helpers", "patience"},
+    {"buildsecrets", "credential_helpers", "patience", "stopping"},
     {"dockerconfig"},
     {"errors", "resources", "merge"},
     {"__init__"},

@@ -16,7 +16,7 @@ import yaml
 from tests.lab.building import SHELL, SLOW, Builds, Run, write, write_kubeconfig
 from tests.support.cutting import CuttingProxy
 from tests.support.registry import Registry
-from tests.test_interrupt import heeding_ctrl_c
+from tests.test_interrupt import heeding_a_closed_terminal
 
 pytestmark = pytest.mark.lab
 
@@ -157,9 +157,18 @@ def test_a_build_has_its_time(run: Run, builds: Builds, image: str, tmp_path: Pa
     assert builds.left() == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        ([signal.SIGINT], 130),
+        ([signal.SIGTERM], 143),
+        ([signal.SIGHUP], 143),
+        ([signal.SIGINT, signal.SIGTERM], 130),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "closed terminal", "impatient"],
+)
 def test_a_stopped_build_leaves_nothing(
-    builds: Builds, image: str, tmp_path: Path, number: signal.Signals, code: int
+    builds: Builds, image: str, tmp_path: Path, numbers: list[signal.Signals], code: int
 ) -> None:
     write(tmp_path, SLOW)
     with subprocess.Popen(
@@ -168,13 +177,14 @@ def test_a_stopped_build_leaves_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heeding_ctrl_c,
+        preexec_fn=heeding_a_closed_terminal,
     ) as process:
         assert process.stderr
         try:
             while process.stderr.readline() != "begun\n":
                 assert process.poll() is None
-            process.send_signal(number)
+            for number in numbers:
+                process.send_signal(number)
             output, said = process.communicate(timeout=30)
         finally:
             process.kill()
