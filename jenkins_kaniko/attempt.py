@@ -43,7 +43,7 @@ class Door(transport.Receiver, jobs.Door, Protocol):
 
     def watch(self, label: str, seconds: float) -> Iterator[Pod | None]: ...
     def there(self, label: str) -> bool: ...
-    def events(self, name: str) -> list[dict[str, Any]]: ...
+    def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]: ...
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterable[bytes]: ...
     def printed(self, pod: str, container: str, limit: int) -> bytes: ...
 
@@ -96,7 +96,7 @@ class Attempt:
         self._door, self._listener = door, listener
         self._manifest = buildjob.job(spec, context.facts, number, streamed=archive is None, less_memory=less_memory)
         self._name: str = self._manifest["metadata"]["name"]
-        self._pods = ""
+        self._uid = self._pods = ""
         self._seen = False
         self._seconds = seconds
         self._begun: float | None = None
@@ -134,6 +134,7 @@ class Attempt:
                 self._door, self._spec, self._number, self._manifest, self._archive, told, detached=detached
             ) as uid:
                 self._listener.detail(f"job {self._door.namespace}/{self._name} created")
+                self._uid = uid
                 self._pods = f"batch.kubernetes.io/controller-uid={uid}"
                 yield
         except DeniedError as error:
@@ -196,7 +197,7 @@ class Attempt:
 
     def _events(self, pod: str | None) -> list[dict[str, Any]]:
         try:
-            return self._door.events(pod or self._name)
+            return self._door.events(pod) if pod else self._door.events(self._name, self._uid)
         except UnansweredError:
             return []
 

@@ -28,7 +28,7 @@ class Door(Protocol):
 
     def jobs(self, label: str) -> list[dict[str, Any]]: ...
     def listed(self, kind: str, label: str) -> list[dict[str, Any]]: ...
-    def events(self, name: str) -> list[dict[str, Any]]: ...
+    def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _explained(door: Door, build: Build) -> Build:
     """Only events say why there is no pod."""
     if build.state != WAITING or build.pod:
         return build
-    return replace(build, why=podstate.last_warning(door.events(build.job["metadata"]["name"])))
+    return replace(build, why=podstate.last_warning(door.events(build.job["metadata"]["name"], build.uid)))
 
 
 def _state(job: Mapping[str, Any], pod: Pod | None) -> tuple[str, str | None]:

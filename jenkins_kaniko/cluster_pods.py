@@ -92,9 +92,14 @@ class Pods:
         """Return whether there is a pod that a label selector finds."""
         return bool(self._list("pods", labelSelector=label))
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        """Return what the cluster tells of an object, oldest first."""
-        found = self._list("events", fieldSelector=f"involvedObject.name={name}")
+    def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
+        """Return what the cluster tells of an object, oldest first.
+
+        Args:
+            uid: where its name may have been another's an hour ago: so long the cluster remembers.
+        """
+        of_uid = f",involvedObject.uid={uid}" if uid else ""
+        found = self._list("events", fieldSelector=f"involvedObject.name={name}{of_uid}")
         return sorted(found, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
 
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:

@@ -78,9 +78,10 @@ def _in_vain(door: Door, build: Build, waiting: Waiting) -> str | None:
     if build.pod and (why := waiting.in_vain(build.pod)):
         return why
     try:
-        return waiting.in_vain_by_events(door.events(waiting.pod or build.job["metadata"]["name"]))
+        events = door.events(waiting.pod) if waiting.pod else door.events(build.job["metadata"]["name"], build.uid)
     except UnansweredError:  # whoever asks for the build itself next has the patience
         return None
+    return waiting.in_vain_by_events(events)
 
 
 def _read(door: Door, build: Build, log: BuildLog, listener: Listener, *, follow: bool) -> None:

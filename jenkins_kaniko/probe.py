@@ -119,6 +119,7 @@ class _Run:
 
     def __init__(self, probe: Probe, spec: Spec, name: str, uid: str, door: Door, listener: Listener) -> None:
         self._probe, self._spec, self._name = probe, spec, name
+        self._uid = uid
         self._pods = f"batch.kubernetes.io/controller-uid={uid}"
         self._door, self._listener = door, listener
         self._waiting = Waiting(listener.note, own="")
@@ -158,7 +159,8 @@ class _Run:
         return podstate.ended(pod, CONTAINER)
 
     def _look_at_events(self) -> None:
-        if why := self._waiting.in_vain_by_events(self._door.events(self._pod or self._name)):
+        events = self._door.events(self._pod) if self._pod else self._door.events(self._name, self._uid)
+        if why := self._waiting.in_vain_by_events(events):
             raise JenkinsKanikoError(_explained(why))
 
     def _result(self, end: podstate.Ended) -> Probed:

@@ -330,6 +330,14 @@ def test_waiting_in_vain_ends_at_once(watches: list[Sequence[Answer]], events: l
     assert cluster.deleted == ["app"]
 
 
+def test_an_earlier_job_of_the_name_that_was_denied_does_not_matter() -> None:
+    text = 'Error creating: pods "app-1" is forbidden: violates PodSecurity "restricted:latest": x'
+    event = {"message": text, "type": "Warning", "reason": "Failed", "involvedObject": {"uid": "another"}}
+    told = Told()
+    assert build(spec(), context(), FakeCluster([[], [ended()]], told=[event]), told.listener).digest == DIGEST
+    assert told.notes == []
+
+
 def test_what_can_pass_is_waited_for_and_told_once() -> None:
     own = 'MountVolume.SetUp failed for volume "context" : configmap "app-abc" not found'
     quota = 'Error creating: pods "app-1" is forbidden: exceeded quota: builds'
@@ -348,7 +356,7 @@ def test_what_can_pass_is_waited_for_and_told_once() -> None:
 
 def test_a_pod_that_does_not_start_in_time_ends_the_build(clock: list[float]) -> None:
     class Slow(FakeCluster):
-        def events(self, name: str) -> list[dict[str, Any]]:
+        def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
             clock[0] += 3
             return [{"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: builds"}]
 

@@ -201,7 +201,7 @@ def test_a_cancelled_build_ends_who_follows_it(seen: list[dict[str, Any]]) -> No
 
 def test_an_api_server_may_be_away_while_the_pod_does_not_start() -> None:
     class Away(FakeBuilds):
-        def events(self, name: str) -> list[dict[str, Any]]:
+        def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
             raise LOST
 
     owner = job()

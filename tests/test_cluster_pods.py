@@ -172,6 +172,13 @@ def test_events_come_in_their_order(api: Api) -> None:
     assert Pods("builds").events("app") == [early, late]
 
 
+def test_events_of_an_earlier_object_of_the_name_are_another_ones(api: Api) -> None:
+    api.body = b'{"items": []}'
+    Pods("builds").events("app", "1f")
+    ((_, path, _),) = api.asked
+    assert path.endswith("/events?fieldSelector=involvedObject.name%3Dapp%2CinvolvedObject.uid%3D1f")
+
+
 def test_the_begin_of_what_a_container_printed_is_asked_for(api: Api) -> None:
     api.body = b"as it\nis\xff"
     assert Pods().printed("app-x1", "probe", 100) == api.body

@@ -109,8 +109,8 @@ class FakeCluster:
     def there(self, label: str) -> bool:
         return self.there_is_one
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        return self.told
+    def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
+        return [event for event in self.told if not uid or event.get("involvedObject", {}).get("uid", uid) == uid]
 
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
         for line in self._next(self.logs):
