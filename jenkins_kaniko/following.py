@@ -8,17 +8,27 @@ from typing import Any, Protocol
 
 from jenkins_kaniko import attempt, builds, podstate, transport
 from jenkins_kaniko.attempt import QUIET_SECONDS, TICK_SECONDS, Attempt, FailedError, Listener
-from jenkins_kaniko.build import Result
-from jenkins_kaniko.buildjob import Spec
+from jenkins_kaniko.build import PAUSE_SECONDS, Result
+from jenkins_kaniko.buildjob import CLIENT_ANNOTATION, Spec
 from jenkins_kaniko.buildlog import BuildLog
 from jenkins_kaniko.builds import RUNNING, WAITING, Build
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, UnansweredError
-from jenkins_kaniko.explain import Seen, explanation
+from jenkins_kaniko.explain import Seen, diagnosis, explanation
 from jenkins_kaniko.options import DEFAULT_ENGINE
 from jenkins_kaniko.patience import patiently
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting
+
+LATE_SECONDS = 10
+"""How much later than it should a client may remove a Job, or make the next one."""
+
+
+class _FailedError(Exception):
+    """A Job failed: what that is where it was the last, and whether its client may try it again."""
+
+    def __init__(self, error: JenkinsKanikoError, *, can_pass: bool) -> None:
+        self.error, self.can_pass = error, can_pass
 
 
 class Door(builds.Door, Protocol):
@@ -55,17 +65,52 @@ def follow(door: Door, name: str, listener: Listener, *, to_end: bool) -> Result
         JenkinsKanikoError: the cluster could not do it, or its Job is gone.
     """
     build = builds.find(door, name)
+    while True:
+        try:
+            return _attempt(door, build, listener, to_end=to_end)
+        except _FailedError as failure:
+            later = _next_attempt(door, build) if to_end and failure.can_pass else None
+            if later is None:
+                raise failure.error from None
+            listener.note(f"{str(failure.error).splitlines()[0]}; next attempt: job {later.job['metadata']['name']}")
+            build = later
+
+
+def _attempt(door: Door, build: Build, listener: Listener, *, to_end: bool) -> Result | None:
+    """Show the log of one Job, and return its result, None where nobody waits for it."""
     log, waiting = BuildLog(), Waiting(listener.note, _own_config_map(build))
     while not build.over:
         if build.state == RUNNING:
             _read(door, build, log, listener, follow=to_end)
         elif why := _in_vain(door, build, waiting):
-            raise JenkinsKanikoError(f"{build.reference}: {explanation(Seen(exception=why))}")
+            raise _failed(build, JenkinsKanikoError, Seen(exception=why))
         if not to_end:
             return None
         build = _later(door, build)
-    _read(door, build, log, listener, follow=False)
+    _read_rest(door, build, log, listener)
     return _result(door, build, log)
+
+
+def _next_attempt(door: Door, build: Build) -> Build | None:
+    """Wait for the Job that its client makes after a pause, as build() does; None where there is none.
+
+    Who waits for a build of his own removes its Job at its end; one that stays is tried again by nobody.
+    """
+    number = int(build.job["metadata"]["name"].removeprefix(build.name).removeprefix("-") or 1)
+    begin = time.monotonic()
+    while (passed := time.monotonic() - begin) < PAUSE_SECONDS * number * number + LATE_SECONDS:
+        for now in patiently(lambda: builds.builds(door, build.name)):
+            if now.uid != build.uid and _client(now) == _client(build):
+                return now
+            if now.uid == build.uid and passed > LATE_SECONDS:
+                return None
+        time.sleep(1)
+    return None
+
+
+def _client(build: Build) -> str:
+    """Return what tells the Jobs of one run of the command from those of others."""
+    return str(build.job["metadata"].get("annotations", {}).get(CLIENT_ANNOTATION, ""))
 
 
 def _own_config_map(build: Build) -> str:
@@ -86,15 +131,26 @@ def _in_vain(door: Door, build: Build, waiting: Waiting) -> str | None:
 
 def _read(door: Door, build: Build, log: BuildLog, listener: Listener, *, follow: bool) -> None:
     """Show what is new of the log; where the connection breaks, the rest comes with the next call."""
+    try:
+        _show(door, build, log, listener, follow=follow)
+    except UnansweredError as error:
+        listener.detail(f"log: {error}")
+
+
+def _read_rest(door: Door, build: Build, log: BuildLog, listener: Listener) -> None:
+    try:
+        patiently(lambda: _show(door, build, log, listener, follow=False))
+    except UnansweredError as error:
+        listener.note(f"the end of the log is missing: {error}")
+
+
+def _show(door: Door, build: Build, log: BuildLog, listener: Listener, *, follow: bool) -> None:
     if build.pod is None:
         return
     name = build.pod["metadata"]["name"]
-    try:
-        for line in door.log(name, DEFAULT_ENGINE, log.since(), follow=follow, quiet=QUIET_SECONDS):
-            if (text := log.new(line)) is not None:
-                listener.line(text)
-    except UnansweredError as error:
-        listener.detail(f"log: {error}")
+    for line in door.log(name, DEFAULT_ENGINE, log.since(), follow=follow, quiet=QUIET_SECONDS):
+        if (text := log.new(line)) is not None:
+            listener.line(text)
 
 
 def _later(door: Door, build: Build) -> Build:
@@ -115,7 +171,8 @@ def _now(door: Door, build: Build) -> Build:
     for now in patiently(lambda: builds.builds(door, build.name)):
         if now.uid == build.uid:
             return now
-    raise JenkinsKanikoError(f"{build.name}: its Job is gone: it was cancelled, or its own client removed it")
+    gone = JenkinsKanikoError(f"{build.name}: its Job is gone: it was cancelled, or its own client removed it")
+    raise _FailedError(gone, can_pass=True)
 
 
 def _result(door: Door, build: Build, log: BuildLog) -> Result:
@@ -126,7 +183,7 @@ def _result(door: Door, build: Build, log: BuildLog) -> Result:
     try:
         digest = attempt.pushed(end, log)
     except FailedError as failure:
-        raise failure.kind(f"{build.reference}: {explanation(failure.seen)}") from None
+        raise _failed(build, failure.kind, failure.seen) from None
     return Result(
         image=build.image,
         tags=build.tags,
@@ -141,14 +198,18 @@ def _result(door: Door, build: Build, log: BuildLog) -> Result:
     )
 
 
-def _not_by_itself(build: Build) -> JenkinsKanikoError:
+def _failed(build: Build, kind: type[JenkinsKanikoError], seen: Seen) -> _FailedError:
+    can_pass = kind is not TimedOutError and diagnosis(seen).retry != "never"
+    return _FailedError(kind(f"{build.reference}: {explanation(seen)}"), can_pass=can_pass)
+
+
+def _not_by_itself(build: Build) -> _FailedError:
     """Return what to tell of a build whose builder had no end of its own."""
     if build.out_of_time:
         minutes = build.job["spec"]["activeDeadlineSeconds"] / 60
-        why = explanation(Seen(exception=f"timed out after {minutes:g} minutes"))
-        return TimedOutError(f"{build.reference}: {why}")
-    why = explanation(Seen(exception=build.why or "its pod is gone, and with it the log and the digest"))
-    return JenkinsKanikoError(f"{build.reference}: {why}")
+        return _failed(build, TimedOutError, Seen(exception=f"timed out after {minutes:g} minutes"))
+    why = build.why or "its pod is gone, and with it the log and the digest"
+    return _failed(build, JenkinsKanikoError, Seen(exception=why))
 
 
 def _seconds(build: Build) -> int:

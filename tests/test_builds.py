@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from tests.support.fake_cluster import (
     spec,
     state,
 )
-from tests.test_build import clock, log
+from tests.test_build import UNAVAILABLE, clock, log
 
 __all__ = ["clock"]
 pytestmark = pytest.mark.usefixtures("clock")
@@ -197,6 +198,77 @@ def test_a_cancelled_build_ends_who_follows_it(seen: list[dict[str, Any]]) -> No
     assert (error.exit_code, str(error)) == (
         errors.FAILED, "app: its Job is gone: it was cancelled, or its own client removed it",
     )  # fmt: skip
+
+
+class Retrying(FakeBuilds):
+    """A build whose own client tries it again: its first Job goes, and the second comes a moment later."""
+
+    first, second = job(created="12:00:00"), job(created="12:00:09")
+    seconds = 0.0
+
+    def watch(self, label: str, seconds: float) -> Any:
+        if label.endswith(self.first["metadata"]["uid"]):
+            self.gone_at = time.monotonic()
+            self.objects = {}
+        return super().watch(label, seconds)
+
+    def jobs(self, label: str) -> list[dict[str, Any]]:
+        if not self.objects and time.monotonic() > self.gone_at + self.seconds:
+            self.objects = {"jobs": [self.second], "pods": [of(self.second, DONE)]}
+        return super().jobs(label)
+
+
+def retrying(end: dict[str, Any] | None, seconds: float) -> Retrying:
+    first = Retrying.first
+    watches: list[Sequence[Answer]] = [[of(first, end)] if end else [], []]
+    door = Retrying(watches, [log(UNAVAILABLE)], objects={"jobs": [first], "pods": [of(first, RUNNING)]})
+    door.seconds = seconds
+    return door
+
+
+@pytest.mark.parametrize(
+    ("end", "begin"),
+    [
+        (ended(1, "", "Error"), f"{IMAGE}: build failed (exit code 1)"),
+        (EVICTED, "app: its Job is gone: it was cancelled, or its own client removed it"),
+        (None, "app: its Job is gone: it was cancelled, or its own client removed it"),
+    ],
+    ids=["the registry failed", "evicted", "nobody saw how"],
+)
+def test_who_follows_goes_on_with_the_next_attempt(end: dict[str, Any] | None, begin: str) -> None:
+    told = Told()
+    result = follow(retrying(end, seconds=7), "app", told.listener, to_end=True)
+    assert (result and result.digest) == DIGEST
+    assert told.notes == [f"{begin}; next attempt: job app"]
+
+
+def test_who_follows_does_not_wait_for_ever_for_the_next_attempt(clock: list[float]) -> None:
+    error = failure(retrying(ended(1, "", "Error"), seconds=100))
+    assert (error.exit_code, str(error).splitlines()[0]) == (
+        errors.BUILD_FAILED, f"{IMAGE}: build failed (exit code 1)",
+    )  # fmt: skip
+    assert clock[0] < 1000 + 20
+
+
+def test_another_build_of_the_name_is_no_next_attempt() -> None:
+    door = retrying(None, seconds=7)
+    door.second = job(created="12:00:09", client="you@there x")
+    assert str(failure(door)) == "app: its Job is gone: it was cancelled, or its own client removed it"
+
+
+def test_a_build_that_nobody_tries_again_ends_who_follows_it(clock: list[float]) -> None:
+    """Its Job stays, as that of a build that was sent off."""
+    error = failure(cluster(job(), ended(1, "", "Error"), logs=[log(UNAVAILABLE)]))
+    assert error.exit_code == errors.BUILD_FAILED
+    assert clock[0] < 1000 + 15
+
+
+def test_the_end_of_the_log_is_waited_for() -> None:
+    door = cluster(job(), ended(3, "", "Error"), logs=[[LOST], log(b"INFO[0000] RUN exit 3")])
+    told = Told()
+    with pytest.raises(errors.BuildFailedError):
+        follow(door, "app", told.listener, to_end=True)
+    assert (told.lines, told.notes) == (["INFO[0000] RUN exit 3"], [])
 
 
 def test_an_api_server_may_be_away_while_the_pod_does_not_start() -> None:
