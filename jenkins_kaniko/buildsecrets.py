@@ -70,6 +70,8 @@ def _content(parts: Mapping[str, str], environment: Mapping[str, str]) -> bytes:
         return Path(parts["src"]).expanduser().read_bytes()
     except OSError as error:
         raise WrongInputError(f"{where}: {parts['src']}: cannot be read: {error.strerror}") from None
+    except RuntimeError:
+        raise WrongInputError(f"{where}: {parts['src']}: there is no home of this user") from None
 
 
 def _hidden(secrets: Mapping[str, bytes]) -> list[bytes]:

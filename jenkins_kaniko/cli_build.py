@@ -100,7 +100,8 @@ def _built(
         _opened(source, subfolder, spec) as context,
     ):
         if render:
-            click.echo(own_namespace(given, spec) + _manifests(spec, context), nl=False)
+            namespace = spec.name if given["isolate"] else given["namespace"]
+            click.echo(own_namespace(given, spec) + _manifests(spec, context, namespace), nl=False)
             return None
         from jenkins_kaniko import statusline
         from jenkins_kaniko.build import build as build_image
@@ -129,13 +130,16 @@ def _opened(source: str, subfolder: str | None, spec: Spec) -> Iterator[Context]
         yield context
 
 
-def _manifests(spec: Spec, context: Context) -> str:
+def _manifests(spec: Spec, context: Context, namespace: str | None) -> str:
     from jenkins_kaniko import buildjob, transport
     from jenkins_kaniko.render import dump
 
     archive = transport.packed(context.tar())
-    job = dump(buildjob.job(spec, context.facts, streamed=archive is None))
-    return f"{dump(buildjob.config_map(spec, 1, None, archive))}---\n{job}" if archive else job
+    made = [buildjob.config_map(spec, 1, None, archive)] if archive else []
+    made.append(buildjob.job(spec, context.facts, streamed=archive is None))
+    for manifest in made if namespace else []:
+        manifest["metadata"]["namespace"] = namespace
+    return "---\n".join(dump(manifest) for manifest in made)
 
 
 def _listener(verbose: bool, follow: Callable[[str], None] = lambda _text: None) -> Listener:

@@ -96,6 +96,14 @@ class _Checkout(Git):
 
     def __init__(self, folder: str, wanted: Reference) -> None:
         super().__init__(folder, wanted.url, wanted.user, wanted.password)
+        if self._account:
+            from jenkins_kaniko.lint import in_clear_text  # it takes long to import
+
+            if in_clear_text(wanted.url):
+                raise WrongInputError(
+                    f"{self.shown}: an account is not sent without encryption; use https://, or take it out of the URL"
+                    " and of GIT_USERNAME, GIT_TOKEN and GIT_PASSWORD"
+                )
         self._wanted = wanted
 
     def check_out(self) -> str:

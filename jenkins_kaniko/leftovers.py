@@ -56,13 +56,13 @@ def leftovers(door: Door, age: timedelta, now: datetime, tell: Callable[[str], N
     found = [_leftover("jobs", door.namespace, job, why) for job in jobs if (why := _over(job, age, now))]
     there = {job["metadata"]["uid"] for job in jobs}
     for kind in OWNED:
-        for one in _listed(door, kind, tell) or []:
+        for one in _listed(door, kind, OURS, tell) or []:
             if _older(one, age, now) and not _owners(one) & there:
                 found.append(_leftover(kind, door.namespace, one, "its Job is gone"))
-    for one in _listed(door, "namespaces", tell) or []:
+    for one in _listed(door, "namespaces", OURS, tell) or []:
         name = one["metadata"]["name"]
         goes_already = "deletionTimestamp" in one["metadata"]
-        if _older(one, age, now) and not goes_already and _deserted(door.at(name), now, tell):
+        if _older(one, age, now) and not goes_already and _deserted(door.at(name), age, now, tell):
             found.append(_leftover("namespaces", name, one, "no build is in it"))
     return found
 
@@ -98,15 +98,23 @@ def _owners(found: Mapping[str, Any]) -> set[str]:
     return {owner["uid"] for owner in found["metadata"].get("ownerReferences", [])}
 
 
-def _deserted(door: Door, now: datetime, tell: Callable[[str], None]) -> bool:
-    jobs = _listed(door, "jobs", tell)
-    return jobs is not None and all(_over(job, timedelta(), now) for job in jobs)
+def _deserted(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> bool:
+    """Whether no build is in a namespace, nor between two attempts: then something happened in it just now."""
+    jobs = _listed(door, "jobs", OURS, tell)
+    if jobs is None or not all(_over(job, timedelta(), now) for job in jobs):
+        return False
+    events = _listed(door, "events", "", tell)
+    return events is not None and all(_happened(event) + age <= now for event in events)
 
 
-def _listed(door: Door, kind: str, tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
-    """Return the objects of builds; None where we may not list them, and so know nothing of them."""
+def _happened(event: Mapping[str, Any]) -> datetime:
+    return when(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])
+
+
+def _listed(door: Door, kind: str, label: str, tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
+    """Return the objects that a label selects; None where we may not list them, and so know nothing of them."""
     try:
-        return door.listed(kind, OURS)
+        return door.listed(kind, label)
     except UnansweredError:
         raise
     except UnreachableError as error:

@@ -77,7 +77,13 @@ def test_a_namespace_of_its_own_can_be_seen() -> None:
     namespace, config_map, job = rendered("--isolate", "--name", "mine")
     assert [one["metadata"]["name"] for one in (namespace, job)] == ["mine", "mine"]
     assert (namespace["kind"], config_map["kind"]) == ("Namespace", "ConfigMap")
+    assert [one["metadata"].get("namespace") for one in (namespace, config_map, job)] == [None, "mine", "mine"]
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "baseline"
+
+
+def test_the_namespace_that_is_given_can_be_seen() -> None:
+    assert [one["metadata"]["namespace"] for one in rendered("-n", "builds")] == ["builds", "builds"]
+    assert ["namespace" in one["metadata"] for one in rendered()] == [False, False]
 
 
 def test_every_option_reaches_the_pod(folder: Path) -> None:

@@ -106,6 +106,7 @@ def test_the_builder_finds_secrets_as_files(folder: Path) -> None:
         ("id=npm", "--secret: id=npm: npm is not in the environment"),
         ("id=npm,env=NOWHERE", "--secret: id=npm: NOWHERE is not in the environment"),
         ("id=npm,src=nowhere", "--secret: id=npm: nowhere: cannot be read: No such file or directory"),
+        ("id=npm,src=~nobody-1/x", "--secret: id=npm: ~nobody-1/x: there is no home of this user"),
         ("id=../npm,env=HOME", "option secrets: '../npm' is not an id: letters, digits and . _ -"),
     ],
 )

@@ -152,6 +152,20 @@ def test_a_person_without_a_cluster_is_told_so(home: Path, capsys: pytest.Captur
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_user_without_a_home_may_have_a_cluster(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as any user: the file is named, or the account of the pod is taken."""
+
+    def nobody(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    api.body = secret(token=b"11f0c3")
+    assert read_secret("ci", "jenkins", "token") == "11f0c3"
+    monkeypatch.delenv("KUBECONFIG")
+    assert str(failure()).endswith("no cluster configured: Service host/port is not set.")
+
+
 @pytest.mark.parametrize("content", ["a: [", "only text", "{}", ""])
 def test_a_configuration_that_is_none_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     (home / "kubeconfig").write_text(content, encoding="utf-8")

@@ -245,6 +245,15 @@ def test_a_token_goes_to_the_host_of_the_source_only(
         assert set(other.accounts_seen) == {""}
 
 
+@pytest.mark.parametrize(("account", "token"), [("", "s3cret"), ("ci-bot:s3cret@", "")])
+def test_an_account_is_not_sent_without_encryption(monkeypatch: pytest.MonkeyPatch, account: str, token: str) -> None:
+    monkeypatch.setenv("GIT_TOKEN", token)
+    assert failure(f"http://{account}host.invalid/app.git", WrongInputError) == (
+        "http://host.invalid/app.git: an account is not sent without encryption; use https://, or take it out of the"
+        " URL and of GIT_USERNAME, GIT_TOKEN and GIT_PASSWORD"
+    )
+
+
 @pytest.mark.parametrize("variables", [{}, {"GIT_TOKEN": "wr0ng"}])
 def test_a_missing_or_wrong_account_is_said_and_not_shown(
     host: Host, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]

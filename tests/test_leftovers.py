@@ -79,6 +79,21 @@ def test_a_namespace_is_left_once_no_build_is_in_it() -> None:
     assert "namespace works: no build is in it" in found(door, 60)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"lastTimestamp": "2026-11-21T12:55:00Z", "metadata": {"creationTimestamp": NOON}},
+        {"eventTime": "2026-11-21T12:55:00.123456Z", "lastTimestamp": None, "metadata": {"creationTimestamp": NOON}},
+        {"metadata": {"creationTimestamp": "2026-11-21T12:55:00Z"}},
+    ],
+)
+def test_a_namespace_in_which_something_happened_is_not_left_yet(event: dict[str, Any]) -> None:
+    """Between two attempts of a build there is no Job."""
+    door = FakeBuilds([[]], objects={"namespaces": [made("app")], "events of app": [event]})
+    assert found(door, 114) == []
+    assert found(door, 116) == ["namespace app: no build is in it"]
+
+
 def test_kinds_that_may_not_be_listed_are_told() -> None:
     objects = {"jobs": [job("app", condition("Complete"))]}
     told: list[str] = []
@@ -87,10 +102,11 @@ def test_kinds_that_may_not_be_listed_are_told() -> None:
     assert told == [f"not looked at: secrets: {FORBIDDEN}", f"not looked at: namespaces: {FORBIDDEN}"]
 
 
-def test_a_namespace_that_may_not_be_looked_into_is_left_alone() -> None:
+@pytest.mark.parametrize("kind", ["jobs", "events"])
+def test_a_namespace_that_may_not_be_looked_into_is_left_alone(kind: str) -> None:
     told: list[str] = []
-    door = FakeBuilds([[]], objects={"namespaces": [made("app")]}, forbidden={"jobs of app": FORBIDDEN})
-    assert (found(door, 90, told), told) == ([], [f"not looked at: jobs: {FORBIDDEN}"])
+    door = FakeBuilds([[]], objects={"namespaces": [made("app")]}, forbidden={f"{kind} of app": FORBIDDEN})
+    assert (found(door, 90, told), told) == ([], [f"not looked at: {kind}: {FORBIDDEN}"])
 
 
 @pytest.mark.parametrize(("kind", "error"), [("jobs", FORBIDDEN), ("secrets", UnansweredError("away"))])

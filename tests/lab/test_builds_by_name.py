@@ -304,6 +304,6 @@ def test_the_namespace_of_a_killed_client_is_found_once_its_build_is_over(
     line = f"remove namespace {name}: no build is in it"
     assert line not in asked(builds, *find, **isolating).stdout
     assert asked(builds, "cancel", name, "-n", name, **isolating).returncode == 0
-    assert f"would {line}\n" in asked(builds, *find, **isolating).stdout
+    until(lambda: f"would {line}\n" in asked(builds, *find, **isolating).stdout)
     assert line.replace("remove", "removed") in asked(builds, *find, "--yes", **isolating).stdout
     until(lambda: own_namespaces(builds) == [])

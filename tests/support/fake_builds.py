@@ -59,9 +59,9 @@ class FakeBuilds(FakeCluster):
     forbidden: dict[str, Exception] = field(default_factory=dict)
 
     def at(self, namespace: str) -> FakeBuilds:
-        kind = f"jobs of {namespace}"
-        objects = {"jobs": self.objects.get(kind, [])}
-        forbidden = {"jobs": self.forbidden[kind]} if kind in self.forbidden else {}
+        kinds = {kind: f"{kind} of {namespace}" for kind in ("jobs", "events")}
+        objects = {kind: self.objects.get(name, []) for kind, name in kinds.items()}
+        forbidden = {kind: self.forbidden[name] for kind, name in kinds.items() if name in self.forbidden}
         return FakeBuilds([[]], namespace=namespace, objects=objects, forbidden=forbidden)
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
@@ -98,5 +98,5 @@ class FakeBuilds(FakeCluster):
 
 
 def _selects(selector: str, labels: Mapping[str, str]) -> bool:
-    terms = [term.partition("=") for term in selector.split(",")]
+    terms = [term.partition("=") for term in selector.split(",") if term]
     return all(name in labels and (not equals or labels[name] == value) for name, equals, value in terms)
