@@ -25,6 +25,7 @@ MANAGED = {"app.kubernetes.io/managed-by": "jenkins-kaniko"}
 CLIENT_ANNOTATION = "jenkins-kaniko/client"
 IMAGE_ANNOTATION = "jenkins-kaniko/image"
 TAGS_ANNOTATION = "jenkins-kaniko/tags"
+COMMIT_ANNOTATION = "jenkins-kaniko/commit"
 TTL_SECONDS = 3600
 MARGIN_SECONDS = 60
 """How much later than the client the cluster itself ends a build."""
@@ -122,7 +123,7 @@ def job(spec: Spec, facts: Facts, attempt: int = 1, *, streamed: bool, less_memo
     text = text_template("build-job.yaml").render(
         name=job_name(spec, attempt),
         labels=_labels(spec),
-        annotations=_annotations(spec),
+        annotations=_annotations(spec, facts),
         config_map=config_map_name(spec, attempt),
         deadline=round(spec.timeout + spec.pending_timeout + MARGIN_SECONDS),
         ttl=TTL_SECONDS,
@@ -202,11 +203,12 @@ def _labels(spec: Spec) -> dict[str, str]:
     return {**MANAGED, BUILD_LABEL: spec.name}
 
 
-def _annotations(spec: Spec) -> dict[str, str]:
+def _annotations(spec: Spec, facts: Facts) -> dict[str, str]:
     """Return what tells of a build to those that did not start it."""
     image = spec.options["image"]
     tags = [split_tag(name)[1] or "" for name in destinations(image, spec.options.get("tags", []))]
-    return {CLIENT_ANNOTATION: client(spec), IMAGE_ANNOTATION: split_tag(image)[0], TAGS_ANNOTATION: " ".join(tags)}
+    found = {CLIENT_ANNOTATION: client(spec), IMAGE_ANNOTATION: split_tag(image)[0], TAGS_ANNOTATION: " ".join(tags)}
+    return found | ({COMMIT_ANNOTATION: facts.commit} if facts.commit else {})
 
 
 def image_labels(facts: Facts) -> dict[str, str]:

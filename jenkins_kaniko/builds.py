@@ -59,6 +59,12 @@ class Build:
         return ":".join([self.image, *self.tags[:1]])
 
     @property
+    def commit(self) -> str | None:
+        """What its context is a revision of; None where the Job does not say."""
+        annotations: Mapping[str, str] = self.job["metadata"].get("annotations", {})
+        return annotations.get(buildjob.COMMIT_ANNOTATION)
+
+    @property
     def uid(self) -> str:
         """Of its Job."""
         return str(self.job["metadata"]["uid"])

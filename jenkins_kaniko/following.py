@@ -193,7 +193,7 @@ def _result(door: Door, build: Build, log: BuildLog) -> Result:
         cache_hits=log.hits,
         cache_misses=log.misses,
         first_miss=log.first_miss,
-        commit=None,
+        commit=build.commit,
         peak_memory=end.peak_memory,
     )
 

@@ -303,6 +303,7 @@ def test_a_small_build_is_sent_off_at_once_and_stays() -> None:
     assert ([one["kind"] for one in door.made], door.deleted) == (["Job", "ConfigMap"], [])
     assert door.made[0]["metadata"]["annotations"] == {
         "jenkins-kaniko/client": "me@here abc",
+        "jenkins-kaniko/commit": "c0ffee",
         "jenkins-kaniko/image": IMAGE.removesuffix(":1"),
         "jenkins-kaniko/tags": "1",
     }

@@ -91,6 +91,13 @@ def test_a_log_ends_with_the_result(door: FakeBuilds) -> None:
     assert (code, found["ref"], found["seconds"]) == (0, f"{REPOSITORY}@{DIGEST}", 14)
 
 
+def test_a_result_names_the_commit(door: FakeBuilds) -> None:
+    door.objects["jobs"][1]["metadata"]["annotations"]["jenkins-kaniko/commit"] = "c0ffee"
+    assert data("logs", "app")[1]["commit"] == "c0ffee"
+    del door.objects["jobs"][1]["metadata"]["annotations"]["jenkins-kaniko/commit"]
+    assert "commit" not in data("logs", "app")[1]
+
+
 def test_a_log_without_a_result_says_so(door: FakeBuilds) -> None:
     done = run("logs", "web")
     assert (done.exit_code, done.stdout) == (0, "one\n")
