@@ -13,6 +13,7 @@ from jenkins_kaniko import errors
 from jenkins_kaniko.cli_groups import LazyGroup
 from jenkins_kaniko.cli_registry_options import (
     confirm,
+    drop_options,
     must_be_there,
     name_option,
     namespace_option,
@@ -48,7 +49,7 @@ def registry() -> None:
 
 @registry.command()
 @settings_options
-@click.option("--no-accounts", is_flag=True, help="Forget the accounts there are; without --account, everybody may.")
+@drop_options
 @click.option("--password-stdin", is_flag=True, help="Read the password of the first account from standard input.")
 @click.option("--new-ca", is_flag=True, help="Make a new authority; who trusts the old one accepts it too.")
 @timeout_option
@@ -57,6 +58,9 @@ def install(
     name: str,
     namespace: str,
     no_accounts: bool,
+    own_ca: bool,
+    no_mirror: bool,
+    not_for: tuple[str, ...],
     password_stdin: bool,
     new_ca: bool,
     timeout: float,
@@ -74,14 +78,23 @@ def install(
       jenkins-kaniko registry install --name mirror --mirror docker.io
     """
     from jenkins_kaniko import registry_install
+    from jenkins_kaniko.registry_settings import Dropped
 
     with told_as("registry install", output):
         password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-        objects, kept, wanted = opened(name, namespace, given, forget_accounts=no_accounts)
+        objects, kept, wanted = opened(name, namespace, given, Dropped(no_accounts, own_ca, no_mirror, not_for))
         if password is not None and not (password and wanted.accounts):
             raise errors.WrongInputError("--password-stdin: needs a password on standard input, and --account NAME")
         made = registry_install.install(
-            objects, wanted, kept, datetime.now(UTC), say, new_ca=new_ca, password=password, timeout=timeout
+            objects,
+            wanted,
+            kept,
+            datetime.now(UTC),
+            say,
+            new_ca=new_ca,
+            password=password,
+            former=not_for,
+            timeout=timeout,
         )
         steps = [{"object": where, "outcome": outcome} for where, outcome in made.done]
         if output == "json":
@@ -103,9 +116,10 @@ def render(name: str, namespace: str, folder: Path | None, **given: Any) -> None
       jenkins-kaniko registry render --storage 20Gi --issuer ClusterIssuer/internal | kubectl apply -f -
     """
     from jenkins_kaniko import registry as parts
+    from jenkins_kaniko.registry_settings import registry_of
     from jenkins_kaniko.render import dump
 
-    wanted = parts.registry_of(name, namespace, given, {})
+    wanted = registry_of(name, namespace, given, {})
     manifests = parts.rendered(wanted)
     if folder is None:
         click.echo("---\n".join([parts.missing(wanted), *(dump(one) for one in manifests)]), nl=False)

@@ -13,13 +13,14 @@ from jenkins_kaniko.cli_build_options import DURATION
 if TYPE_CHECKING:
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.registry import Registry
+    from jenkins_kaniko.registry_settings import Dropped
 
 name_option = click.option("--name", default="registry", show_default=True, help="Name of its Service and Deployment.")
 namespace_option = click.option(
     "-n", "--namespace", default="shared-services", show_default=True, help="Where it runs."
 )
 timeout_option = click.option(
-    "--timeout", type=DURATION, default="3m", show_default=True, help="How long the pod may take to be ready."
+    "--timeout", type=DURATION, default="3m", show_default=True, help="How long the pod, or cert-manager, may take."
 )
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 
@@ -44,8 +45,27 @@ def settings_options(command: Any) -> Any:
                          help="Who may push and pull, by a password made up; may be repeated. Without: everybody."),
             click.option("--read-only/--read-write", default=None, help="Whether pushes are refused."),
             click.option("--mirror", metavar="REGISTRY", help="Fetch and keep images of this one, such as docker.io."),
+            click.option("--cpu", metavar="AMOUNT", help="What its pod asks for; else 50m."),
+            click.option("--memory", metavar="SIZE", help="What its pod asks for; else 128Mi."),
+            click.option("--memory-limit", metavar="SIZE", help="What its pod may use; else 512Mi."),
             click.option("--for", "users", multiple=True, metavar="NAMESPACE",
                          help="Give this namespace the certificate and the login; may be repeated."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def drop_options(command: Any) -> Any:
+    """Add the options that take back what an earlier call asked for."""
+    for option in reversed(
+        (
+            click.option("--no-accounts", is_flag=True,
+                         help="Forget the accounts there are; without --account, everybody may."),
+            click.option("--own-ca", is_flag=True, help="Forget --tls-secret and --issuer: sign the certificate here."),
+            click.option("--no-mirror", is_flag=True, help="Forget --mirror: take pushes."),
+            click.option("--not-for", multiple=True, metavar="NAMESPACE",
+                         help="Take back what --for gave this namespace, also where it is gone; may be repeated."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -62,16 +82,16 @@ def confirm(yes: bool, question: str) -> None:
 
 
 def opened(
-    name: str, namespace: str, given: dict[str, Any], *, forget_accounts: bool = False
+    name: str, namespace: str, given: dict[str, Any], dropped: Dropped | None = None
 ) -> tuple[Objects, dict[str, Any] | None, Registry]:
     """Return the door to the cluster, the settings that are there, and the registry as it is to be."""
     from jenkins_kaniko import registry_install
     from jenkins_kaniko.cluster_objects import Objects
-    from jenkins_kaniko.registry import registry_of
+    from jenkins_kaniko.registry_settings import Dropped, registry_of, remaining
 
     objects = Objects()
     kept = registry_install.found(objects, name, namespace)
-    before = {**(kept or {}), **({"accounts": ()} if forget_accounts else {})}
+    before = remaining(kept or {}, given, dropped or Dropped())
     return objects, kept, registry_of(name, namespace, given, before)
 
 

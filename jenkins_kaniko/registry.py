@@ -8,13 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from jenkins_kaniko.buildjob import MANAGED
-from jenkins_kaniko.errors import WrongInputError
 from jenkins_kaniko.render import dump
 from jenkins_kaniko.templates import parsed, text_template
 
@@ -30,11 +28,6 @@ STORAGE, CONFIG, TLS, ACCOUNTS = "/var/lib/registry", "/config", "/tls", "/accou
 CA_FILE = "ca.crt"
 HTPASSWD = "htpasswd"
 FOLDER = "a folder of the pod"
-NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
-ACCOUNT = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-ISSUER = re.compile(r"(Issuer|ClusterIssuer)/[a-z0-9.-]+")
-UPSTREAM = re.compile(r"(https?://)?[a-z0-9.-]+(:[0-9]+)?")
-QUANTITY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
 MIRRORED = {"docker.io": "https://registry-1.docker.io"}
 """Registries whose API has another host than their images' names."""
 
@@ -53,6 +46,8 @@ class Registry:
         issuer: KIND/NAME of a cert-manager issuer. Without these two, the authority is our own.
         accounts: who may push and pull; everybody where there are none.
         mirror: the registry whose images it fetches and keeps; nothing can be pushed then.
+        cpu, memory: what its pod asks for.
+        memory_limit: what its pod may use.
         users: namespaces that get the certificate, and the login of the first account.
     """
 
@@ -71,6 +66,9 @@ class Registry:
     accounts: tuple[str, ...] = ()
     read_only: bool = False
     mirror: str | None = None
+    cpu: str = "50m"
+    memory: str = "128Mi"
+    memory_limit: str = "512Mi"
     users: tuple[str, ...] = ()
 
     @property
@@ -111,7 +109,12 @@ class Registry:
     @property
     def tls(self) -> str:
         """Name of the Secret with the server's certificate."""
-        return self.tls_secret or f"{self.name}-tls"
+        return self.tls_secret or self.own_tls
+
+    @property
+    def own_tls(self) -> str:
+        """Name of that Secret, unless somebody else keeps it."""
+        return f"{self.name}-tls"
 
     @property
     def passwords(self) -> str:
@@ -127,50 +130,6 @@ class Registry:
         """Return what differs from the defaults, but for name and namespace."""
         kept = [one for one in fields(self) if one.name not in ("name", "namespace")]
         return {one.name: getattr(self, one.name) for one in kept if getattr(self, one.name) != one.default}
-
-
-def known(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without those that only another version knows."""
-    names = {field.name for field in fields(Registry)}
-    return {key: value for key, value in settings.items() if key in names}
-
-
-def registry_of(name: str, namespace: str, given: Mapping[str, Any], kept: Mapping[str, Any]) -> Registry:
-    """Return the registry that was asked for.
-
-    Args:
-        given: fields of Registry; None for what was not given now. Lists are added to those that are there.
-        kept: settings of the one that is there.
-
-    Raises:
-        WrongInputError: a value cannot be used, or two exclude each other.
-    """
-    merged = {**kept} | {key: value for key, value in given.items() if value is not None}
-    lists = {key: tuple(dict.fromkeys([*kept.get(key, ()), *(given.get(key) or ())])) for key in ("accounts", "users")}
-    made = Registry(**{**merged, **lists, "name": name, "namespace": namespace})
-    _check("--name", name, NAME, "lower-case letters, digits and -, up to 40, beginning with a letter")
-    for option, value, pattern, allowed in (
-        ("--storage", made.storage, QUANTITY, "a size such as 20Gi"),
-        ("--issuer", made.issuer, ISSUER, "Issuer/NAME or ClusterIssuer/NAME"),
-        ("--mirror", made.mirror, UPSTREAM, "a registry's host or address, such as docker.io"),
-        *(("--account", one, ACCOUNT, "lower-case letters, digits and . _ -") for one in made.accounts),
-    ):
-        if value is not None:
-            _check(option, value, pattern, allowed)
-    if HTPASSWD in made.accounts:
-        raise WrongInputError(f"--account: {HTPASSWD} is the name of the file of all accounts; choose another")
-    if made.tls_secret and made.issuer:
-        raise WrongInputError("--tls-secret, --issuer: one certificate is enough; give one of them")
-    if made.storage and made.s3_bucket:
-        raise WrongInputError("--storage, --s3-bucket: images are kept in one place; give one of them")
-    if made.s3_bucket and not made.s3_region:
-        raise WrongInputError("--s3-bucket: needs --s3-region, such as eu-central-1")
-    return made
-
-
-def _check(option: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
-    if not pattern.fullmatch(value):
-        raise WrongInputError(f"{option}: {value!r} cannot be used; allowed: {allowed}")
 
 
 def names(registry: Registry, address: str | None) -> list[str]:

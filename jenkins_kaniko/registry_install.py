@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError
-from jenkins_kaniko.registry import FOLDER, HTPASSWD, SETTINGS, Registry, known
-from jenkins_kaniko.registry_secrets import accounts, certificate, introduce
-from jenkins_kaniko.registry_steps import Installation, Tell, is_ours, key, needed, where
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnansweredError, UnreachableError
+from jenkins_kaniko.registry import FOLDER, HTPASSWD, SETTINGS, Registry
+from jenkins_kaniko.registry_secrets import accounts, certificate, hand_out, introduce
+from jenkins_kaniko.registry_settings import known
+from jenkins_kaniko.registry_steps import REMOVED, Installation, Tell, needed
 from jenkins_kaniko.registry_wait import wait_until_it_serves
 
 
@@ -37,6 +39,7 @@ def install(
     *,
     new_ca: bool = False,
     password: str | None = None,
+    former: Sequence[str] = (),
     timeout: float = 180,
 ) -> Installation:
     """Make a registry so, and wait until it serves.
@@ -45,6 +48,8 @@ def install(
         kept: settings of the one that is there.
         new_ca: make a new authority, which clients of the old one accept too.
         password: of the first account, where it is not to be made up or to stay.
+        former: namespaces that are not to have the certificate and the login any longer.
+        timeout: how many seconds the pod may take, and cert-manager.
 
     Raises:
         JenkinsKanikoError: a step failed; the text says which were done, and what to do.
@@ -55,10 +60,12 @@ def install(
             f"longer in {registry.place}; remove it with --with-images first, or install another with --name"
         )
     made = Installation(objects, registry, tell)
+    new = [user for user in registry.users if user not in (kept or {}).get("users", ())]
     try:
-        _install(made, now, new_ca=new_ca, password=password, timeout=timeout)
+        trusted, passwords = _prepare(made, now, new, new_ca=new_ca, password=password, timeout=timeout)
+        _introduce(made, former, trusted, passwords)
     except JenkinsKanikoError as error:
-        there = ", ".join(what for what, _ in made.done) or "nothing"
+        there = ", ".join(what for what, outcome in made.done if outcome != REMOVED) or "nothing"
         raise type(error)(
             f"{error}\n  there by now: {there}\n  the same command goes on from there; "
             f"jenkins-kaniko registry remove --name {registry.name} -n {registry.namespace} removes it"
@@ -66,16 +73,22 @@ def install(
     return made
 
 
-def _install(made: Installation, now: datetime, *, new_ca: bool, password: str | None, timeout: float) -> None:
+def _prepare(
+    made: Installation, now: datetime, new: Sequence[str], *, new_ca: bool, password: str | None, timeout: float
+) -> tuple[bytes | None, dict[str, bytes]]:
+    """Make what serves; return what clients have to trust, and the accounts' passwords.
+
+    Settings are kept only when what they ask for turned out to be possible.
+    """
     registry, objects = made.registry, made.objects
     made.namespace(registry.namespace)
-    made.apply(parts.config_map(registry))
+    for user in new:
+        made.try_out(parts.ca_config_map(registry, b"", user))
     made.apply(parts.service(registry))
-    address = _address(objects, registry)
-    trusted = certificate(made, address, now, new_ca=new_ca)
-    if trusted:
-        made.apply(parts.ca_config_map(registry, trusted))
+    trusted = certificate(made, _address(objects, registry), now, new_ca=new_ca, timeout=timeout)
+    hand_out(made, registry.namespace, trusted)
     passwords = accounts(made, password)
+    made.apply(parts.config_map(registry))
     if registry.storage:
         made.apply(parts.claim(registry))
     for manifest in parts.server(registry, mounted(objects, registry)):
@@ -83,8 +96,28 @@ def _install(made: Installation, now: datetime, *, new_ca: bool, password: str |
     wait_until_it_serves(objects, registry, made.tell, timeout)
     if registry.place == FOLDER and made.changed:
         made.tell("images are in a folder of the pod, and end with it: --storage SIZE keeps them")
-    for user in registry.users:
-        introduce(made, user, trusted, passwords)
+    return trusted, passwords
+
+
+def _introduce(
+    made: Installation, former: Sequence[str], trusted: bytes | None, passwords: Mapping[str, bytes]
+) -> None:
+    """Give its users what they need, each of them, whatever another one's namespace is like."""
+    failed: list[tuple[str, JenkinsKanikoError]] = []
+    for user in made.registry.users:
+        try:
+            introduce(made, user, trusted, passwords)
+        except UnansweredError:
+            raise
+        except JenkinsKanikoError as error:
+            failed.append((user, error))
+    for namespace in former:
+        with _as_far_as_allowed(namespace, made.tell):
+            for manifest in _given(made.registry, namespace):
+                made.remove(manifest)
+    if failed:
+        said = "\n".join(f"{error}; --not-for {user} forgets the namespace" for user, error in failed)
+        raise type(failed[0][1])(said)
 
 
 def mounted(objects: Objects, registry: Registry) -> dict[str, bytes]:
@@ -109,27 +142,44 @@ def remove(objects: Objects, registry: Registry, tell: Tell, *, with_images: boo
     Raises:
         UnreachableError: the cluster does not answer, or forbids it.
     """
-    removed = []
+    made = Installation(objects, registry, tell)
+    for user in registry.users:
+        with _as_far_as_allowed(user, tell):
+            for manifest in _given(registry, user):
+                made.remove(manifest)
     for manifest in removable(registry, with_images=with_images):
-        if is_ours(objects, manifest) and objects.delete(*key(manifest)):
-            removed.append(where(manifest))
-            tell(f"removed: {where(manifest)}")
-    return removed
+        made.remove(manifest)
+    return [what for what, _ in made.done]
+
+
+@contextmanager
+def _as_far_as_allowed(namespace: str, tell: Tell) -> Iterator[None]:
+    """Bear a namespace that is closed to us: where one is gone, so are the rights in it."""
+    try:
+        yield
+    except UnansweredError:
+        raise
+    except UnreachableError as error:
+        tell(f"warning: namespace {namespace}: left as it is: {error}")
 
 
 def removable(registry: Registry, *, with_images: bool) -> list[dict[str, Any]]:
-    """Return what an install may have made, what serves first; last what says which objects there are."""
+    """Return what an install may have made in its namespace, what serves first; last what says what there is."""
     own = [*reversed(parts.server(registry, {})), parts.service(registry)]
     if with_images:
         own.append(parts.claim(registry))
-    if registry.issuer:
-        own.append(parts.certificate(registry, None))
-    names = {registry.passwords, registry.ca_key} | ({registry.tls} if not registry.tls_secret else set())
-    own += [parts.secret(registry, name, {}) for name in sorted(names)]
-    own.append(parts.ca_config_map(registry, b""))
-    for user in registry.users:
-        own += [parts.secret(registry, registry.login, {}, namespace=user), parts.ca_config_map(registry, b"", user)]
-    return [*own, parts.config_map(registry)]
+    own.append(parts.certificate(registry, None))
+    names = sorted({registry.passwords, registry.ca_key, registry.own_tls})
+    own += [parts.secret(registry, name, {}) for name in names]
+    return [*own, parts.ca_config_map(registry, b""), parts.config_map(registry)]
+
+
+def _given(registry: Registry, namespace: str) -> list[dict[str, Any]]:
+    """Return what a namespace is given."""
+    return [
+        parts.secret(registry, registry.login, {}, namespace=namespace),
+        parts.ca_config_map(registry, b"", namespace),
+    ]
 
 
 def _address(objects: Objects, registry: Registry) -> str:

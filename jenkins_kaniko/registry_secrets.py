@@ -12,29 +12,46 @@ import bcrypt
 from jenkins_kaniko import certificates
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.certificates import Authority
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko.errors import TimedOutError, WrongInputError
 from jenkins_kaniko.registry import CA_FILE, HTPASSWD
 from jenkins_kaniko.registry_steps import Installation, content_of
 
 POLL_SECONDS = 0.5
-ISSUE_SECONDS = 60
-"""How long cert-manager may take."""
+CERT_MANAGER = "cert-manager.io/certificate-name"
+"""The annotation of a Secret that cert-manager fills."""
 CROSSED = "crossed.crt"
 
 
-def certificate(made: Installation, address: str, now: datetime, *, new_ca: bool) -> bytes | None:
+def certificate(made: Installation, address: str, now: datetime, *, new_ca: bool, timeout: float) -> bytes | None:
     """See to the server's certificate, and return what clients have to trust, where we know it."""
+    registry = made.registry
+    if registry.issuer:
+        _ask_cert_manager(made, address, timeout)
+        return _of_others(made)
+    made.remove(parts.certificate(registry, None))
+    if registry.tls_secret:
+        return _of_others(made)
+    return _own(made, address, now, new_ca=new_ca)
+
+
+def _of_others(made: Installation) -> bytes | None:
+    """Look at a certificate that somebody else keeps; return what comes with it to be trusted."""
+    registry = made.registry
+    where = f"secret {registry.namespace}/{registry.tls}"
+    content = content_of(made.objects, registry.tls, registry.namespace)
+    if "tls.crt" not in content or "tls.key" not in content:
+        advice = "cert-manager issued none: kubectl describe certificate" if registry.issuer else "make it first"
+        raise WrongInputError(f"{where}: has no tls.crt and tls.key; {advice}")
+    if not set(certificates.names(content["tls.crt"])) & set(registry.hosts):
+        made.tell(f"warning: the certificate in secret {registry.tls} has none of the names {registry.hosts}")
+    return content.get(CA_FILE)
+
+
+def _own(made: Installation, address: str, now: datetime, *, new_ca: bool) -> bytes:
     registry, objects = made.registry, made.objects
-    if registry.issuer or registry.tls_secret:
-        if registry.issuer:
-            _ask_cert_manager(made, address)
-        content = content_of(objects, registry.tls, registry.namespace)
-        if "tls.crt" not in content or "tls.key" not in content:
-            advice = "cert-manager issued none: kubectl describe certificate" if registry.issuer else "make it first"
-            raise WrongInputError(f"secret {registry.namespace}/{registry.tls}: has no tls.crt and tls.key; {advice}")
-        if not set(certificates.names(content["tls.crt"])) & set(registry.hosts):
-            made.tell(f"warning: the certificate in secret {registry.tls} has none of the names {registry.hosts}")
-        return content.get(CA_FILE)
+    there = objects.read("Secret", registry.tls, registry.namespace)
+    if there and CERT_MANAGER in there["metadata"].get("annotations", {}):
+        made.remove(parts.secret(registry, registry.tls, {}))  # its content is cert-manager's, not ours to change
     authority = _authority(made, now, new=new_ca)
     names = parts.names(registry, address)
     content = content_of(objects, registry.tls, registry.namespace)
@@ -58,16 +75,32 @@ def _authority(made: Installation, now: datetime, *, new: bool) -> Authority:
     return authority
 
 
-def _ask_cert_manager(made: Installation, address: str) -> None:
+def _ask_cert_manager(made: Installation, address: str, timeout: float) -> None:
     try:
         made.apply(parts.certificate(made.registry, address))
     except WrongInputError:
         raise WrongInputError(
             "--issuer: the cluster knows no certificates.cert-manager.io; install cert-manager"
         ) from None
-    until = time.monotonic() + ISSUE_SECONDS
-    while not content_of(made.objects, made.registry.tls, made.registry.namespace) and time.monotonic() < until:
+    until = time.monotonic() + timeout
+    while (reason := _unready(made)) is not None:
+        if time.monotonic() > until:
+            where = f"certificate {made.registry.namespace}/{made.registry.name}"
+            raise TimedOutError(f"{where}: cert-manager issued none in {timeout:g} s: {reason or 'no reason given'}")
         time.sleep(POLL_SECONDS)
+
+
+def _unready(made: Installation) -> str | None:
+    """Return why cert-manager has not issued yet what was asked for last, None where it has.
+
+    A Secret alone says nothing: that of an earlier authority, or issuer, stays until the new certificate is there.
+    """
+    registry = made.registry
+    there = made.objects.read("Certificate", registry.name, registry.namespace) or {"metadata": {}}
+    for one in there.get("status", {}).get("conditions", []):
+        if one["type"] == "Ready" and one.get("observedGeneration") == there["metadata"].get("generation"):
+            return None if one["status"] == "True" else f"{one.get('reason', '')}: {one.get('message', '')}"
+    return ""
 
 
 def accounts(made: Installation, password: str | None) -> dict[str, bytes]:
@@ -93,11 +126,19 @@ def _hash(password: bytes, before: str) -> str:
     return bcrypt.hashpw(password, bcrypt.gensalt(10)).decode()
 
 
+def hand_out(made: Installation, namespace: str, trusted: bytes | None) -> None:
+    """Say in a namespace what clients have to trust; where it is not known, nothing of an earlier certificate stays."""
+    manifest = parts.ca_config_map(made.registry, trusted or b"", namespace)
+    if trusted:
+        made.apply(manifest)
+    else:
+        made.remove(manifest)
+
+
 def introduce(made: Installation, namespace: str, trusted: bytes | None, passwords: Mapping[str, bytes]) -> None:
     """Give a namespace what its builds need."""
     registry = made.registry
-    if trusted:
-        made.apply(parts.ca_config_map(registry, trusted, namespace))
+    hand_out(made, namespace, trusted)
     if registry.accounts:
         account = registry.accounts[0]
         login = parts.docker_config(registry, account, passwords[account].decode())

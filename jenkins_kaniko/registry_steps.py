@@ -12,6 +12,7 @@ from jenkins_kaniko.errors import RefusedError, WrongInputError
 from jenkins_kaniko.registry import Registry
 
 Tell = Callable[[str], None]
+REMOVED = "removed"
 
 
 @dataclass
@@ -34,9 +35,18 @@ class Installation:
 
     def apply(self, manifest: Mapping[str, Any]) -> None:
         """Make an object so, unless it is somebody else's."""
-        if is_ours(self.objects, manifest) is False:
-            raise RefusedError(f"{where(manifest)}: there already, and not ours; remove it, or give another --name")
+        self._not_of_others(manifest)
         self._note(where(manifest), self.objects.apply(manifest))
+
+    def try_out(self, manifest: Mapping[str, Any]) -> None:
+        """Let the cluster say whether it would take an object."""
+        self._not_of_others(manifest)
+        self.objects.apply(manifest, dry_run=True)
+
+    def remove(self, manifest: Mapping[str, Any]) -> None:
+        """Remove an object of ours, where it is there."""
+        if is_ours(self.objects, manifest) and self.objects.delete(*key(manifest)):
+            self._note(where(manifest), REMOVED)
 
     def namespace(self, name: str) -> None:
         """Make a namespace where it is missing; one that is there belongs to others too, and stays as it is."""
@@ -44,6 +54,10 @@ class Installation:
             metadata = {"name": name, "labels": self.registry.labels}
             self.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
             self._note(f"namespace {name}", CREATED)
+
+    def _not_of_others(self, manifest: Mapping[str, Any]) -> None:
+        if is_ours(self.objects, manifest) is False:
+            raise RefusedError(f"{where(manifest)}: there already, and not ours; remove it, or give another --name")
 
     def _note(self, what: str, outcome: str) -> None:
         self.done.append((what, outcome))

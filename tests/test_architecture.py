@@ -33,6 +33,7 @@ LAYERS = (
     {"registry_install"},
     {"registry_secrets", "registry_wait"},
     {"registry_steps"},
+    {"registry_settings"},
     {"doctor"},
     {"checks_push"},
     {"checks_cluster", "checks_node", "checks_registry", "places"},

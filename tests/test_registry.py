@@ -12,13 +12,12 @@ from jenkins_kaniko.registry import (
     Registry,
     certificate,
     config_map,
-    known,
     missing,
     names,
-    registry_of,
     rendered,
     server,
 )
+from jenkins_kaniko.registry_settings import known, registry_of
 
 
 def config(registry: Registry) -> dict[str, Any]:

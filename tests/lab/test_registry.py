@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import urllib.error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from jenkins_kaniko import certificates
 from jenkins_kaniko.certificates import Authority
+from tests.lab.building import ROOT
 from tests.lab.registries import Place, volume
 
 pytestmark = pytest.mark.lab
@@ -133,11 +136,43 @@ def test_an_install_that_stops_goes_on_where_it_was(place: Place) -> None:
     assert (done.returncode, done.stdout) == (7, "")
     assert "exceeded quota: none" in done.stderr
     there = done.stderr.partition("there by now: ")[2]
-    assert there.startswith(f"configmap {place.namespace}/registry-config, service {place.namespace}/registry, secret ")
+    assert there.startswith(f"service {place.namespace}/registry, secret {place.namespace}/registry-ca-key, ")
     assert "deployment" not in there
     place.kubectl("delete", "quota", "none")
     said = place.installed()
     assert said.splitlines()[:-1] == [f"created: deployment {place.namespace}/registry"]
+
+
+def test_a_mistyped_namespace_is_not_kept_and_one_that_is_gone_can_be_forgotten(place: Place) -> None:
+    mistyped = place.run("install", "--for", "no-such-namespace")
+    assert (mistyped.returncode, mistyped.stdout) == (5, "")  # this account may not see that it is not there
+    assert "there by now: nothing" in mistyped.stderr
+    assert place.names() == []
+    with other_namespace(place) as gone:
+        place.installed("--for", gone, "--for", place.builds.namespace)
+    place.builds.kubectl("delete", "configmap", "registry-ca")
+    done = place.run("install")
+    assert done.returncode == 5
+    assert f"; --not-for {gone} forgets the namespace\n" in done.stderr
+    assert f"created: configmap {place.builds.namespace}/registry-ca\n" in done.stderr
+    assert f"warning: namespace {gone}: left as it is: " in place.installed("--not-for", gone)
+    assert place.run("install").stderr == ""
+    assert place.status()["users"] == [place.builds.namespace]
+
+
+@contextmanager
+def other_namespace(place: Place) -> Iterator[str]:
+    """A namespace that the registry can be introduced to, until it is gone."""
+    name = f"{place.namespace}-for"
+    place.lab.kubectl("create", "namespace", name)
+    try:
+        roles = str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "registry.yaml")
+        place.lab.kubectl("apply", "-n", name, "-f", roles)
+        account = f"--serviceaccount={place.namespace}:builder"
+        place.lab.kubectl("create", "rolebinding", "for", "-n", name, "--role=jenkins-kaniko-registry-for", account)
+        yield name
+    finally:
+        place.lab.kubectl("delete", "namespace", name)
 
 
 def test_a_claim_that_nothing_serves_is_explained(place: Place) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,7 @@ CERTIFICATES = {
             {
                 "name": "v1",
                 "served": True,
+                "subresources": {"status": {}},
                 "storage": True,
                 "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
             }
@@ -122,22 +124,44 @@ def test_a_certificate_of_ones_own_is_served_and_stays(place: Place, tmp_path: P
 
 def test_cert_manager_is_asked_where_it_is(place: Place, lab: Lab, tmp_path: Path) -> None:
     options = ["--issuer", "ClusterIssuer/internal"]
+    place.installed("--for", place.builds.namespace)
+    authority = place.secret("registry-ca-key")
     missing = place.run("install", *options)
     assert (missing.returncode, "install cert-manager" in missing.stderr) == (1, True)
+    assert "nothing to change" in place.run("install").stdout
     lab.kubectl("create", "-f", "-", stdin=json.dumps(CERTIFICATES))
     try:
         lab.kubectl("wait", "--for=condition=established", "crd/certificates.cert-manager.io")
-        make_certificate(place, "registry-tls", [*hosts(place), place.address().partition(":")[0]])
-        place.installed(*options)
+        silent = place.run("install", *options, "--timeout", "2s")
+        assert (silent.returncode, "cert-manager issued none in 2 s" in silent.stderr) == (124, True)
+        assert f"removed: certificate {place.namespace}/registry\n" in place.installed()
+        with ThreadPoolExecutor() as threads:
+            installing = threads.submit(place.installed, *options)
+            issue(place)
+            assert "changed: deployment" in installing.result()
         asked = json.loads(place.kubectl("get", "certificate", "registry", "-o", "json"))["spec"]
         assert asked["ipAddresses"] == [place.address().partition(":")[0]]
         assert set(hosts(place)) <= set(asked["dnsNames"])
         with pytest.raises(OSError, match="404"):
             place.client(tmp_path).manifest("app", "none")
-        assert place.run("remove", "--yes").returncode == 0
+        assert "removed: secret" in place.installed("--own-ca")
+        assert place.secret("registry-ca-key") == authority
+        with pytest.raises(OSError, match="404"):
+            place.client(tmp_path).manifest("app", "none")
         assert place.kubectl("get", "certificates", "-o", "name") == ""
     finally:
         lab.kubectl("delete", "crd", "certificates.cert-manager.io")
+
+
+def issue(place: Place) -> None:
+    """Do what cert-manager does for a Certificate, once it is asked."""
+    while not place.kubectl("get", "certificates", "-o", "name"):
+        time.sleep(0.2)
+    make_certificate(place, "registry-tls", [*hosts(place), place.address().partition(":")[0]])
+    place.kubectl("annotate", "secret", "registry-tls", "cert-manager.io/certificate-name=registry")
+    ready = {"type": "Ready", "status": "True", "observedGeneration": 1}
+    status = json.dumps({"status": {"conditions": [ready]}})
+    place.kubectl("patch", "certificate", "registry", "--subresource=status", "--type=merge", "-p", status)
 
 
 def hosts(place: Place) -> list[str]:

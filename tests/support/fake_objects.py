@@ -49,10 +49,10 @@ class FakeObjects:
             where = f"{kind.lower()} {metadata['namespace']}/{metadata['name']}"
             raise WrongInputError(f'{where}: namespaces "{metadata["namespace"]}" not found')
         place = kind, metadata["namespace"], metadata["name"]
-        before = self.kept.get(place)
         if dry_run:
-            return "unchanged" if before else "created"
+            return "unchanged"
         self.applied(manifest)
+        before = self.kept.get(place)
         made = copy.deepcopy({**manifest, "metadata": {**metadata, "generation": 1}})
         if kind == "Service":
             made["spec"].setdefault("clusterIP", "10.96.0.10")

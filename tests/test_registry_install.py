@@ -1,0 +1,193 @@
+"""`registry install` and `registry remove` on a cluster in memory: what is kept, taken back and left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from jenkins_kaniko import cluster_objects, registry_secrets, registry_wait
+from jenkins_kaniko.cli import cli
+from tests.support.fake_objects import FakeObjects
+
+Run = Callable[..., Result]
+SETTINGS = "jenkins-kaniko/settings"
+PLAIN = [
+    "configmap shared-services/registry-ca",
+    "configmap shared-services/registry-config",
+    "deployment shared-services/registry",
+    "networkpolicy shared-services/registry",
+    "secret shared-services/registry-ca-key",
+    "secret shared-services/registry-tls",
+    "service shared-services/registry",
+]
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeObjects:
+    cluster = FakeObjects()
+    monkeypatch.setattr(cluster_objects, "Objects", lambda: cluster)
+    monkeypatch.setattr(registry_secrets, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(registry_wait, "POLL_SECONDS", 0.01)
+    return cluster
+
+
+@pytest.fixture
+def run(cluster: FakeObjects) -> Run:
+    def command(name: str, *arguments: str, code: int = 0, stdin: str = "") -> Result:
+        patience = ["--timeout", "2s"] if name == "install" else []
+        done = CliRunner().invoke(cli, ["registry", name, *patience, *arguments], input=stdin)
+        ended = getattr(done.exception, "exit_code", done.exit_code)
+        assert ended == code, (done.output, done.exception, cluster.names())
+        return done
+
+    return command
+
+
+def settings(cluster: FakeObjects) -> str:
+    there: dict[str, Any] = cluster.kept["ConfigMap", "shared-services", "registry-config"]
+    kept: str = there["metadata"]["annotations"][SETTINGS]
+    return kept
+
+
+def error(done: Result) -> str:
+    """Return what the command's last word is."""
+    return str(done.exception)
+
+
+def test_a_mistyped_namespace_is_refused_before_anything_is_kept(run: Run, cluster: FakeObjects) -> None:
+    done = run("install", "--for", "bulids", code=1)
+    assert 'configmap bulids/registry-ca: namespaces "bulids" not found\n' in error(done)
+    assert "there by now: nothing" in error(done)
+    run("install", "--for", "builds")
+    assert settings(cluster) == '{"users": ["builds"]}'
+    run("install", "--for", "bulids", code=1)
+    assert settings(cluster) == '{"users": ["builds"]}'
+    assert run("install").stdout == "registry.shared-services:5000 serves; nothing to change\n"
+
+
+def test_a_namespace_that_is_gone_holds_up_no_other_and_can_be_forgotten(run: Run, cluster: FakeObjects) -> None:
+    cluster.namespaces.add("tests")
+    run("install", "--for", "builds", "--for", "tests", "--account", "ci")
+    cluster.namespaces.remove("builds")
+    cluster.delete("Secret", "registry-docker-config", "tests")
+    done = run("install", code=1)
+    assert 'namespaces "builds" not found; --not-for builds forgets the namespace\n' in error(done)
+    assert "secret tests/registry-docker-config" in cluster.names()
+    run("install", "--not-for", "builds")
+    assert '"users": ["tests"]' in settings(cluster)
+    assert "nothing to change" in run("install").stdout
+
+
+def test_what_a_namespace_was_given_is_taken_back(run: Run, cluster: FakeObjects) -> None:
+    run("install", "--for", "builds", "--account", "ci")
+    done = run("install", "--not-for", "builds", "-o", "json")
+    assert '"object": "secret builds/registry-docker-config",\n' in done.stdout
+    assert '"outcome": "removed"' in done.stdout
+    assert done.stderr.endswith(
+        "removed: secret builds/registry-docker-config\nremoved: configmap builds/registry-ca\n"
+    )
+    assert [name for name in cluster.names() if " builds/" in name] == []
+
+
+def test_an_issuer_that_issues_nothing_is_not_kept(run: Run, cluster: FakeObjects) -> None:
+    run("install")
+    before = cluster.content("registry-tls")
+    done = run("install", "--issuer", "Issuer/broken", "--timeout", "0.05s", code=124)
+    assert "certificate shared-services/registry: cert-manager issued none in 0.05 s: no reason given" in error(done)
+    assert settings(cluster) == "{}"
+    assert run("install").stderr.startswith("removed: certificate shared-services/registry\nimages are in a folder")
+    assert cluster.content("registry-tls") == before
+    assert cluster.names() == PLAIN
+
+
+def issued(cluster: FakeObjects, status: str = "True", seen: int = 1) -> None:
+    """Let cert-manager say of each Certificate at once what became of it."""
+
+    def tell(manifest: Any) -> None:
+        if manifest["kind"] == "Certificate":
+            ready = {"type": "Ready", "status": status, "observedGeneration": seen, "reason": "Failed", "message": "no"}
+            cluster.kept["Certificate", "shared-services", "registry"] = {"status": {"conditions": [ready]}}
+
+    cluster.applied = tell
+
+
+def test_the_certificate_of_an_earlier_authority_is_not_taken_for_the_issuers(run: Run, cluster: FakeObjects) -> None:
+    run("install")
+    asked = ("install", "--issuer", "Issuer/internal", "--timeout", "0.05s")
+    issued(cluster, seen=0)
+    assert "no reason given" in error(run(*asked, code=124))
+    cluster.delete("Certificate", "registry", "shared-services")
+    issued(cluster, status="False")
+    assert "cert-manager issued none in 0.05 s: Failed: no" in error(run(*asked, code=124))
+    cluster.delete("Certificate", "registry", "shared-services")
+    issued(cluster)
+    run(*asked)
+    assert settings(cluster) == '{"issuer": "Issuer/internal"}'
+
+
+def test_back_from_an_issuer_to_the_own_authority(run: Run, cluster: FakeObjects) -> None:
+    run("install", "--for", "builds")
+    authority = cluster.content("registry-ca-key")
+    issued(cluster)
+    run("install", "--issuer", "Issuer/internal")
+    there = cluster.kept["Secret", "shared-services", "registry-tls"]
+    there["metadata"]["annotations"] = {"cert-manager.io/certificate-name": "registry"}
+    done = run("install", "--own-ca")
+    assert done.stderr.startswith(
+        "removed: certificate shared-services/registry\n"
+        "removed: secret shared-services/registry-tls\n"
+        "created: secret shared-services/registry-tls\n"
+    )
+    assert cluster.content("registry-ca-key") == authority
+    assert settings(cluster) == '{"users": ["builds"]}'
+
+
+def test_a_given_certificate_takes_the_place_of_another_one_and_leaves_nothing_of_ours(
+    run: Run, cluster: FakeObjects
+) -> None:
+    run("install", "--for", "builds")
+    own = cluster.kept["Secret", "shared-services", "registry-tls"]
+    cluster.kept["Secret", "shared-services", "given"] = {**own, "metadata": {"name": "given"}}
+    issued(cluster)
+    run("install", "--issuer", "Issuer/internal")
+    done = run("install", "--tls-secret", "given")
+    assert "removed: certificate shared-services/registry\n" in done.stderr
+    assert settings(cluster) == '{"tls_secret": "given", "users": ["builds"]}'
+    assert [name for name in cluster.names() if "registry-ca" in name] == ["secret shared-services/registry-ca-key"]
+    run("remove", "--yes")
+    assert cluster.names() == ["secret shared-services/given"]
+
+
+def test_a_mirror_becomes_a_registry_again(run: Run, cluster: FakeObjects) -> None:
+    run("install", "--mirror", "docker.io")
+    run("install", "--no-mirror")
+    assert settings(cluster) == "{}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--own-ca", "--issuer", "Issuer/internal"),
+        ("--own-ca", "--tls-secret", "given"),
+        ("--no-mirror", "--mirror", "docker.io"),
+        ("--not-for", "--for", "builds"),
+    ],
+)
+def test_what_is_given_and_taken_back_at_once_is_a_mistake(
+    run: Run, cluster: FakeObjects, arguments: tuple[str, ...]
+) -> None:
+    flag, option, value = arguments
+    given = (flag, value) if flag == "--not-for" else (flag,)
+    done = run("install", *given, option, value, code=1)
+    assert "one is against the other; give one of them" in error(done)
+    assert cluster.kept == {}
+
+
+def test_what_the_pod_asks_for_is_as_it_was_asked(run: Run, cluster: FakeObjects) -> None:
+    run("install", "--cpu", "1", "--memory", "1Gi", "--memory-limit", "2Gi")
+    run("install")
+    [container] = cluster.kept["Deployment", "shared-services", "registry"]["spec"]["template"]["spec"]["containers"]
+    assert container["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
