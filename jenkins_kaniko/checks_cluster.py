@@ -79,7 +79,7 @@ NODE_DISK = Kind(
 )  # fmt: skip
 NOT_CHECKED = Kind(
     "not-checked", INFO,
-    "this account may not look at it; builds may work all the same",
+    "it could not be looked at, or this account may not; builds may work all the same",
     "run doctor as somebody who may",
 )  # fmt: skip
 KINDS = (

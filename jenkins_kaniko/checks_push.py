@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from jenkins_kaniko import checks_node, transport
+from jenkins_kaniko import checks_installed, checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED
 from jenkins_kaniko.checks_registry import ANEW, CA_ANEW, registry_of
@@ -58,7 +58,16 @@ def pushing(place: Place, image: str, door: Door, *, build: bool) -> Iterator[Fi
         if ENDS_HERE not in failure.seen.log:
             yield _failure(place, target, failure.seen)
     else:
-        yield from checks_node.pulling(place, f"{split_tag(image)[0]}@{digest}", door)
+        yield from _pulled(place, f"{split_tag(image)[0]}@{digest}", door)
+
+
+def _pulled(place: Place, image: str, door: Door) -> Iterator[Finding]:
+    """A registry of ours is for all nodes; of another one, which pods may come to which node is not known here."""
+    try:
+        ours = checks_installed.registry(place)
+    except UnreachableError:  # then it is not known to be ours
+        ours = None
+    yield from checks_installed.pulling(place, ours, door) if ours else checks_node.pulling(place, image, door)
 
 
 def _failure(place: Place, image: str, seen: Seen) -> Finding:

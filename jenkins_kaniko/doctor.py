@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from jenkins_kaniko import checks_cluster, checks_jenkins, checks_push, checks_registry
+from jenkins_kaniko import checks_cluster, checks_installed, checks_jenkins, checks_push, checks_registry
 from jenkins_kaniko.attempt import Door
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
 from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, SEVERITIES, Check, Finding, HopelessError, Kind, Place
 
-KINDS: tuple[Kind, ...] = (*checks_cluster.KINDS, *checks_registry.KINDS, *checks_push.KINDS, *checks_jenkins.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *checks_cluster.KINDS,
+    *checks_registry.KINDS,
+    *checks_installed.KINDS,
+    *checks_push.KINDS,
+    *checks_jenkins.KINDS,
+)
 """Beside them a trial push finds what diagnoses.json lists, by the names there."""
 
 
@@ -24,7 +30,7 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
         door: for the trial.
         build: try by making and pushing an image.
     """
-    checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS]
+    checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS, *checks_installed.CHECKS]
     found = list(_found(place, checks))
     image = place.image
     if image and not has_errors(found):

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jenkins_kaniko import checks_cluster, checks_push, checks_registry, doctor, doctorreport
+from jenkins_kaniko import checks_cluster, checks_installed, checks_push, checks_registry, doctor, doctorreport
 from jenkins_kaniko.buildjob import Mounted, Spec
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
@@ -276,6 +276,26 @@ def test_the_registry_that_a_name_means(image: str, registry: str) -> None:
 def test_how_full_a_quota_is(used: str, hard: str, full: bool) -> None:
     quota = {"metadata": {"name": "q"}, "status": {"hard": {"x": hard}, "used": {"x": used}}}
     assert ("quota-nearly-full" in names(place(ResourceQuota=[quota]))) is full
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        ("registry.shared:5000/app:1", ("registry", "shared")),
+        ("our-own.shared.svc:5000/team/app", ("our-own", "shared")),
+        ("registry.shared.svc.cluster.local:5000/app", ("registry", "shared")),
+        ("registry.shared:5001/app", None),
+        ("registry.shared.example.com:5000/app", None),
+        ("registry:5000/app", None),
+        ("team/app", None),
+    ],
+)
+def test_the_registry_of_ours_that_a_name_means(image: str, found: tuple[str, str] | None) -> None:
+    config = {"metadata": {"annotations": {"jenkins-kaniko/settings": '{"read_only": true}'}}}
+    ours = checks_installed.registry(place(image, ConfigMap=config))
+    assert (ours and (ours.name, ours.namespace, ours.read_only)) == (found and (*found, True))
+    assert checks_installed.registry(place(image)) is None
+    assert checks_installed.registry(place(image, ConfigMap={"metadata": {}})) is None
 
 
 def test_the_worst_comes_first_and_nothing_twice() -> None:

@@ -141,7 +141,9 @@ def test_who_has_the_rights_of_doctor_can_look_at_all(doctor: Doctor, builds: Bu
 @contextmanager
 def rights_of_doctor(builds: Builds) -> Iterator[None]:
     """Give the builder's account those of rbac/doctor.yaml, the cluster's part by a name of this namespace's own."""
-    role, everywhere = yaml.safe_load_all((ROOT / "resources" / "jenkins_kaniko" / "rbac" / "doctor.yaml").read_text())
+    role, everywhere, _ = yaml.safe_load_all(
+        (ROOT / "resources" / "jenkins_kaniko" / "rbac" / "doctor.yaml").read_text()
+    )
     name, account = f"doctor-{builds.namespace}", f"--serviceaccount={builds.namespace}:builder"
     everywhere["metadata"]["name"] = name
     for manifest in (role, everywhere):

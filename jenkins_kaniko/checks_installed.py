@@ -1,0 +1,157 @@
+"""What doctor looks at in a registry that `registry install` made, where images are to be pushed to it.
+
+The certificate and the disk are asked for in its pod, so that nobody needs a right to read Secrets for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+from jenkins_kaniko import certificates, podstate, registry_install, registry_verify, registry_wait
+from jenkins_kaniko.attempt import Door, Listener
+from jenkins_kaniko.checks_cluster import NOT_CHECKED
+from jenkins_kaniko.checks_registry import registry_of
+from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnreachableError
+from jenkins_kaniko.findings import ERROR, WARNING, Check, Finding, Kind, Place
+from jenkins_kaniko.registry import CONTAINER, PORT, STORAGE, TLS, Registry
+from jenkins_kaniko.registry import registry_of as settled
+from jenkins_kaniko.registry_verify import Pulls
+
+HOST = re.compile(rf"([a-z][a-z0-9-]*)\.([a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?)?:{PORT}")
+"""As images of such a registry are named; others have such names too."""
+NEARLY_FULL = 90
+"""Percent of its disk."""
+
+NOT_READY = Kind(
+    "registry-not-ready", ERROR,
+    "the registry in the cluster does not serve",
+    "jenkins-kaniko registry status -n {namespace} --name {name}; kubectl describe pods -n {namespace} -l "
+    "jenkins-kaniko/registry={name}",
+)  # fmt: skip
+RENEW = (
+    "jenkins-kaniko registry install -n {namespace} --name {name}, which renews its own certificate; one of a Secret "
+    "or of cert-manager has to be renewed there before"
+)
+CERTIFICATE_OVER = Kind(
+    "registry-certificate-over", ERROR, "the time of the certificate of the registry in the cluster is over", RENEW
+)  # fmt: skip
+CERTIFICATE_SOON = Kind(
+    "registry-certificate-soon", WARNING,
+    "the certificate of the registry in the cluster ends within 30 days",
+    RENEW,
+)  # fmt: skip
+FULL = Kind(
+    "registry-nearly-full", WARNING,
+    "the disk of the registry in the cluster is nearly full: pushes fail when it is",
+    "jenkins-kaniko registry rm IMAGE -n {namespace} --name {name}, then jenkins-kaniko registry gc -n {namespace} "
+    "--name {name}; or enlarge its disk",
+)  # fmt: skip
+NOT_TRUSTING = Kind(
+    "node-not-trusting", ERROR,
+    "a node does not start an image of the registry in the cluster",
+    "jenkins-kaniko registry trust -n {namespace} --name {name}, then jenkins-kaniko registry verify -n {namespace} "
+    "--name {name}",
+)  # fmt: skip
+KINDS = (NOT_READY, CERTIFICATE_OVER, CERTIFICATE_SOON, FULL, NOT_TRUSTING)
+
+
+def registry(place: Place) -> Registry | None:
+    """Return the registry of ours that images are pushed to, None where it is none.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids to look.
+    """
+    named = HOST.fullmatch(registry_of(place.image)) if place.image else None
+    if named is None:
+        return None
+    name, namespace = named.groups()
+    settings = registry_install.found(place.objects, name, namespace)
+    return None if settings is None else settled(name, namespace, {}, settings)
+
+
+def serving(place: Place) -> Iterator[Finding]:
+    """Look at a registry of ours: whether it serves, how long its certificate lasts, and how full its disk is."""
+    ours = registry(place)
+    if ours is None:
+        return
+    names = {"name": ours.name, "namespace": ours.namespace}
+    pods = registry_wait.pods(place.objects, ours)
+    running = [pod["metadata"]["name"] for pod in pods if podstate.running(pod, CONTAINER)]
+    if not running or not registry_wait.serves(place.objects.read("Deployment", ours.name, ours.namespace)):
+        why = next((why for pod in pods if (why := podstate.waits_for(pod))), "the cluster does not say why")
+        yield NOT_READY.found(f"registry {ours.namespace}/{ours.name}: {why}", **names)
+        return
+    try:
+        yield from _certificate(place, ours, running[0])
+        if not ours.s3_bucket:
+            yield from _disk(place, ours, running[0])
+    except UnreachableError:
+        raise
+    except JenkinsKanikoError as error:
+        yield NOT_CHECKED.found(str(error))
+
+
+def _certificate(place: Place, ours: Registry, pod: str) -> Iterator[Finding]:
+    shown = place.objects.run(pod, ours.namespace, CONTAINER, ["cat", f"{TLS}/tls.crt"])
+    end, now = certificates.ends(shown), datetime.now(UTC)
+    if end < now + certificates.RENEWAL:
+        kind = CERTIFICATE_OVER if end < now else CERTIFICATE_SOON
+        evidence = (
+            f"registry {ours.namespace}/{ours.name}: its certificate is for a time until {end:%Y-%m-%d %H:%M} UTC"
+        )
+        yield kind.found(evidence, name=ours.name, namespace=ours.namespace)
+
+
+def _disk(place: Place, ours: Registry, pod: str) -> Iterator[Finding]:
+    """Ask `df`; the fifth column of its last line is the percentage (POSIX, -P)."""
+    shown = place.objects.run(pod, ours.namespace, CONTAINER, ["df", "-P", STORAGE]).decode()
+    used = int(shown.splitlines()[-1].split()[4].rstrip("%"))
+    if used >= NEARLY_FULL:
+        evidence = f"registry {ours.namespace}/{ours.name}: {used} % of {ours.place} are used"
+        yield FULL.found(evidence, name=ours.name, namespace=ours.namespace)
+
+
+def pulling(place: Place, ours: Registry, door: Door) -> Iterator[Finding]:
+    """Yield which nodes cannot start an image of a registry of ours; one is built for that."""
+    spec = place.spec
+    given = {
+        "name": None,
+        "image": spec.image,
+        "builder_distribution": spec.builder.distribution,
+        "builder_version": spec.builder.version,
+        "registry_secret": None,
+        "ca_bundle": f"{spec.ca_bundle.name}:{spec.ca_bundle.key}" if spec.ca_bundle else None,
+        "profile": spec.profile,
+        "tolerations": tuple(_typed(one) for one in spec.tolerations if one.get("key")),
+        "timeout": spec.pending_timeout,
+        "pending_timeout": spec.pending_timeout,
+        "keep": False,
+    }
+    secret = spec.registry_secret.name if spec.registry_secret else ours.login
+    pulls = Pulls(ours.address, place.namespace, secret)
+    quiet = Listener(note=_nobody, detail=_nobody, line=_nobody)
+    try:
+        nodes = registry_verify.verify(place.objects, door, pulls, given, quiet)
+    except (DeniedError, UnreachableError):
+        raise
+    except JenkinsKanikoError as error:
+        yield NOT_CHECKED.found(str(error))
+        return
+    if bad := [f"{one.node}: {one.text.splitlines()[0]}" for one in nodes if not one.good]:
+        evidence = f"{len(bad)} of {len(nodes)} nodes do not: {'; '.join(bad)}"
+        yield NOT_TRUSTING.found(evidence, name=ours.name, namespace=ours.namespace)
+
+
+def _typed(toleration: Mapping[str, str]) -> str:
+    """Return a toleration as the option --toleration takes it."""
+    value = "" if toleration.get("operator") == "Exists" else f"={toleration.get('value', '')}"
+    return f"{toleration['key']}{value}" + (f":{toleration['effect']}" if toleration.get("effect") else "")
+
+
+def _nobody(_text: str) -> None:
+    """Tell nobody."""
+
+
+CHECKS: tuple[Check, ...] = (serving,)
