@@ -45,6 +45,12 @@ CRUMB = Kind(
     "controllers.{name}.token holds a password: with one Jenkins asks for a crumb, with an API token it does not",
     "make an API token on the user's Security page in Jenkins, and put it where controllers.{name}.token says",
 )  # fmt: skip
+CRUMB_DISABLED = Kind(
+    "jenkins-crumb-disabled", WARNING,
+    "the controller asks nobody for a crumb: any web page can act on it with the session of who looks at that page",
+    "switch CSRF protection on in Manage Jenkins > Security, and take hudson.security.csrf."
+    "GlobalCrumbIssuerConfiguration.DISABLE_CSRF_PROTECTION out of its Java options",
+)  # fmt: skip
 RIGHTS = Kind(
     "jenkins-rights", ERROR,
     "the user may not run scripts, which sync needs",
@@ -92,8 +98,8 @@ NOT_CHECKED = Kind(
     "jenkins-not-checked", INFO, "the user may not look at it; builds may work all the same", "ask an administrator"
 )  # fmt: skip
 KINDS = (
-    UNREACHABLE, WRONG_URL, CERTIFICATE, TOKEN, CRUMB, RIGHTS, CORE_OLD, PLUGIN_OLD, PLUGIN_MISSING, CLOUD_MISSING,
-    CLOUD_TWICE, DIFFERS, REFUSED, AGENT_PORT, FAILED, NOT_CHECKED,
+    UNREACHABLE, WRONG_URL, CERTIFICATE, TOKEN, CRUMB, CRUMB_DISABLED, RIGHTS, CORE_OLD, PLUGIN_OLD, PLUGIN_MISSING,
+    CLOUD_MISSING, CLOUD_TWICE, DIFFERS, REFUSED, AGENT_PORT, FAILED, NOT_CHECKED,
 )  # fmt: skip
 SIGNS = (
     (CRUMB, "no valid crumb"),
@@ -156,6 +162,8 @@ def _around(fleet: Fleet, name: str, state: CloudState, work: Work) -> Iterator[
         if missing := [plugin for plugin in PLUGINS if plugin not in there]:
             evidence = f"controller {name} has no {', no '.join(missing)}"
             yield PLUGIN_MISSING.found(evidence, plugins=" ".join(missing))
+        if not door.crumbs():
+            yield CRUMB_DISABLED.found(f"controller {name} has no crumb issuer")
         if not state.cloud_fields.get("webSocket") and door.agent_port() is None:
             yield AGENT_PORT.found(f"controller {name}, cloud {state.cloud}", name=name)
     except UnreachableError as error:

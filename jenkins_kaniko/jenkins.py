@@ -145,6 +145,20 @@ class Controller:
         port = answer.headers.get("X-Jenkins-JNLP-Port")
         return int(port) if port else None
 
+    def crumbs(self) -> bool:
+        """Return whether it asks for crumbs; where they are switched off, their address is not there (core: Jenkins).
+
+        Raises:
+            UnreachableError: it says why.
+        """
+        try:
+            self._client.jenkins_request(requests.Request("GET", f"{self._client.server}crumbIssuer/api/json"))
+        except python_jenkins.NotFoundException:
+            return False
+        except (python_jenkins.JenkinsException, requests.RequestException) as error:
+            self._translate(error, "")
+        return True
+
     def reload(self, token: str) -> None:
         """Make configuration-as-code load its sources again; the token alone is enough.
 

@@ -113,6 +113,7 @@ def test_a_wrong_token(doctor: Doctor, controller: StandIn) -> None:
 def test_a_password_in_place_of_a_token(doctor: Doctor, controller: StandIn) -> None:
     found = doctor(controller, secret=controller.admin.password)
     assert found.keys() == {"jenkins-crumb"}
+    assert found["jenkins-crumb"]["cause"].startswith("controllers.main.token holds a password: ")
     assert controller.admin.password not in json.dumps(found)
 
 
@@ -130,8 +131,9 @@ def test_a_user_who_may_only_read(doctor: Doctor, controller: StandIn) -> None:
         ({"core": "2.263.4", "plugin": "1.29"}, {"jenkins-old", NOT_SYNCED}),
         ({"clouds": ["kubernetes", "kubernetes"]}, {"jenkins-cloud-twice"}),
         ({"agent_port": None}, {"jenkins-agent-port", NOT_SYNCED}),
+        ({"crumbs": False}, {"jenkins-crumb-disabled", NOT_SYNCED}),
     ],
-    ids=["no kubernetes plugin", "no git plugin", "old plugin", "old Jenkins", "two clouds", "agent port"],
+    ids=["no kubernetes plugin", "no git plugin", "old plugin", "old Jenkins", "two clouds", "agent port", "crumbs"],
 )
 def test_a_controller_that_lacks_something(
     doctor: Doctor, tmp_path: Path, settings: dict[str, Any], names: set[str]

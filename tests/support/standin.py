@@ -45,6 +45,7 @@ class StandIn:
         plugin: the version of the kubernetes plugin, 4238 or 1.29, and with it those of all others.
         plugins: versions that differ from the recorded ones; None for a plugin that is not installed.
         agent_port: TCP port for inbound agents, which nobody listens at; None where it is off.
+        crumbs: whether requests with a password need one.
         casc: sources of configuration-as-code, files or folders.
     """
 
@@ -60,6 +61,7 @@ class StandIn:
         reload_token: str | None = None,
         agent_port: int | None = None,
         starting_seconds: int = 0,
+        crumbs: bool = True,
     ) -> None:
         self.home = home
         self.plugin = plugin
@@ -76,6 +78,7 @@ class StandIn:
             "reloadToken": reload_token,
             "agentPort": agent_port,
             "startingSeconds": starting_seconds,
+            "crumbs": crumbs,
         }
 
     def add_user(self, name: str, *permissions: str) -> User:

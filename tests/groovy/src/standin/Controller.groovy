@@ -16,6 +16,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
     private final long readyAt
     private final String reloadToken
     private final Integer agentPort
+    private final boolean crumbs
     // Both die with the process.
     private final Set<String> sessions = ConcurrentHashMap.newKeySet()
     private final String salt = UUID.randomUUID()
@@ -47,6 +48,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
         readyAt = System.currentTimeMillis() + 1000 * (int) settings.startingSeconds
         reloadToken = settings.reloadToken
         agentPort = (Integer) settings.agentPort
+        crumbs = settings.crumbs
         casc.sources = (List<String>) settings.casc
         casc.configure()
     }
@@ -72,7 +74,7 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
         if (!identify(request)) {
             return Answer.error(401, 'Unauthorized', ['WWW-Authenticate': 'Basic realm="Jenkins"'])
         }
-        if (request.post && !request.byToken && request.header('Jenkins-Crumb') != crumbOf(request)) {
+        if (crumbs && request.post && !request.byToken && request.header('Jenkins-Crumb') != crumbOf(request)) {
             return Answer.error(403, 'No valid crumb was included in the request')
         }
         request.user || request.path == '/whoAmI/api/json' ? route(request) : Answer.login(request.path)
@@ -102,8 +104,10 @@ import org.codehaus.groovy.control.customizers.ImportCustomizer
             case '/whoAmI/api/json': return Answer.json([_class: 'hudson.security.WhoAmI', anonymous: !user,
                 authenticated: user as boolean, authorities: [user ? 'authenticated' : 'anonymous'], name: user?.name])
             case '/pluginManager/api/json': return plugins(request.parameters.tree)
-            case '/crumbIssuer/api/json': return Answer.json([_class: 'hudson.security.csrf.DefaultCrumbIssuer',
-                crumb: crumbOf(request), crumbRequestField: 'Jenkins-Crumb'])
+            case '/crumbIssuer/api/json':
+                return !crumbs ? Answer.error(404, 'Not Found') : Answer.json([
+                    _class: 'hudson.security.csrf.DefaultCrumbIssuer',
+                    crumb: crumbOf(request), crumbRequestField: 'Jenkins-Crumb'])
             case '/scriptText':
                 return allowed(request, 'Administer', script != null) { Answer.text(script ? run(script) : '') }
             case '/configuration-as-code/export': return allowed(request, 'SystemRead') { Answer.text(casc.export()) }
