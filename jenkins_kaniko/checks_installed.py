@@ -16,7 +16,7 @@ from jenkins_kaniko.checks_registry import registry_of
 from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnreachableError
 from jenkins_kaniko.findings import ERROR, WARNING, Check, Finding, Kind, Place
 from jenkins_kaniko.registry import CONTAINER, PORT, STORAGE, TLS, Registry
-from jenkins_kaniko.registry import registry_of as settled
+from jenkins_kaniko.registry_settings import registry_of as settled
 from jenkins_kaniko.registry_verify import Pulls
 
 HOST = re.compile(rf"([a-z][a-z0-9-]*)\.([a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?)?:{PORT}")
