@@ -9,15 +9,19 @@ import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
  * builder, the [distribution, version] that the pod will have, null when that cannot be known before.
  */
 Map offered(Map options, Map table) {
-    String label = options.agent ?: options.engine ?: 'kaniko'
+    String label = labelFor(options)
     Map known = lookedUp(label)
     if (known.provided == false) {
-        echo("kanikoBuild: no pod template on this controller has the label '${label}': the packaged agent pod is " +
-            "used. 'jenkins-kaniko sync' brings your own template here")
         Map packaged = table.engines.kaniko
         return [label: label, packaged: true, builder: [distribution: packaged.distribution, version: packaged.version]]
     }
     return [label: label, packaged: false, builder: builderOf(known.yaml ?: '')]
+}
+
+/** Of the agent that a build with these options runs on, where it brings one up. */
+@NonCPS
+String labelFor(Map options) {
+    return options.agent ?: options.engine ?: 'kaniko'
 }
 
 /**

@@ -22,22 +22,38 @@ Map onItsOwnAgent(Map options) {
 private Map resultOf(Map given, boolean ownAgent) {
     Map table = kanikoTable.read('engines.json')
     Map options = checked(given, null, table)
-    Map outcome = null
-    try {
-        Map builder = ownAgent ? null : kanikoBuilder.found(options, table)
-        outcome = builder ? built(options, builder, table) : elsewhere(options, table)
-    } catch (FlowInterruptedException stopped) {
-        throw stopped
-    } catch (Exception failure) {
-        if (failure.message?.startsWith('kanikoBuild: ')) {
-            throw failure // an error of the step's own
-        }
-        outcome = [failure: kanikoBuilder.explained([exception: kanikoBuilder.described(failure)])]
-    }
+    Map outcome = outcomeOf(options, ownAgent, table)
     if (outcome.failure) {
         error("kanikoBuild: ${options.image}: ${outcome.failure.text}")
     }
     return outcome.result
+}
+
+/** [result: …] or [failure: …], also of what a step of Jenkins throws; the errors of this step go through. */
+private Map outcomeOf(Map options, boolean ownAgent, Map table) {
+    try {
+        Map builder = ownAgent ? null : builderHere(options, table)
+        return builder ? built(options, builder, table) : elsewhere(options, table)
+    } catch (FlowInterruptedException stopped) {
+        throw stopped
+    } catch (Exception failure) {
+        if (failure.message?.startsWith('kanikoBuild: ')) {
+            throw failure
+        }
+        return [failure: kanikoBuilder.explained([exception: kanikoBuilder.described(failure)])]
+    }
+}
+
+/** The builder of this node; null if it has none, or if the pipeline wants that of another agent. */
+private Map builderHere(Map options, Map table) {
+    Map builder = kanikoBuilder.found(options, table)
+    boolean wanted = !options.agent || options.agent == builder?.template ||
+        options.agent in (env.NODE_LABELS ?: '').tokenize()
+    if (builder && !wanted) {
+        echo("kanikoBuild: this node is not of the agent '${options.agent}'; the build goes there")
+        return null
+    }
+    return builder
 }
 
 /** The options with their defaults; all mistakes at once. Before it is known which builder it will be, that is null. */
@@ -63,6 +79,10 @@ private Map built(Map given, Map builder, Map table) {
 private Map elsewhere(Map options, Map table) {
     Map agent = kanikoAgent.offered(options, table)
     checked(options, agent.builder, table)
+    if (agent.packaged) {
+        echo("kanikoBuild: no pod template on this controller has the label '${agent.label}': the packaged agent pod " +
+            "is used. 'jenkins-kaniko sync' brings your own template here")
+    }
     Map source = kanikoSource.kept(options)
     Map outcome = onAgent(agent, options, source, table)
     Map failure = outcome.failure

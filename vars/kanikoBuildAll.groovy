@@ -34,13 +34,27 @@ List<Map> call(Map given) {
 private String mistakesOf(List<Map> builds) {
     Map table = kanikoTable.read('engines.json')
     List<String> found = repeatedNames(builds)
+    Map agents = [:]
     for (build in builds) {
-        String problem = kanikoOptions.problems(kanikoOptions.complete(build.options, table), null, table)
+        String problem = problemOf(kanikoOptions.complete(build.options, table), agents, table)
         if (problem) {
             found.add("${build.name}: ${problem}".toString())
         }
     }
     return found.join('\n  ')
+}
+
+/** What the builder of a build's agent lacks, where that is known, too. Each label is looked up once, into agents. */
+private String problemOf(Map options, Map agents, Map table) {
+    String problem = kanikoOptions.problems(options, null, table)
+    if (problem) {
+        return problem
+    }
+    String label = kanikoAgent.labelFor(options)
+    if (!agents.containsKey(label)) {
+        agents[label] = kanikoAgent.offered(options, table)
+    }
+    return kanikoOptions.problems(options, agents[label].builder, table)
 }
 
 /** Runs them all; the results are told in any case, also when the pipeline is aborted. */

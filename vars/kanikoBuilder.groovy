@@ -3,7 +3,7 @@
 import com.cloudbees.groovy.cps.NonCPS
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
-/** What the template tells this agent's builder (distribution, version, cacheRepo, cacheTtl); null if it has none. */
+/** What this agent's builder is told: template, distribution, version, cacheRepo, cacheTtl; null if there is none. */
 Map found(Map options, Map table) {
     String label = options.agent ?: options.engine ?: 'kaniko'
     String printed = ''
@@ -21,7 +21,8 @@ Map found(Map options, Map table) {
         return null
     }
     Map facts = lines(printed)
-    return [distribution: facts.JENKINS_KANIKO_DISTRIBUTION, version: facts.JENKINS_KANIKO_VERSION,
+    return [template: facts.JENKINS_KANIKO_TEMPLATE,
+            distribution: facts.JENKINS_KANIKO_DISTRIBUTION, version: facts.JENKINS_KANIKO_VERSION,
             cacheRepo: facts.JENKINS_KANIKO_CACHE_REPO, cacheTtl: facts.JENKINS_KANIKO_CACHE_TTL]
 }
 

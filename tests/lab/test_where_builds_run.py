@@ -66,6 +66,7 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
         kaniko = config["templates"]["kaniko"]
         config["templates"] = {
             "kaniko": kaniko,
+            "second": {**kaniko, "labels": ["second"]},
             "maven": {"labels": ["maven"], "yamlFile": "maven.yaml"},
         }
 
@@ -121,7 +122,7 @@ def test_outside_a_node_it_builds_the_source_of_the_job(
         "engine": "kaniko",
         "commit": git(source, "rev-parse", "HEAD"),
     }
-    assert archived(home, "outside", "kaniko-build.json") | {"schemaVersion": 1} == {
+    assert archived(home, "outside", "kaniko-build.json") == {
         "schemaVersion": 1,
         **json.loads(said(outside, "returned")),
     }
@@ -160,6 +161,20 @@ def test_in_a_node_without_a_builder_the_context_is_what_that_node_made(
     assert f'"RepoTags":["{lab.settings["LAB_REGISTRY"]}/where/archived:1"]' in result.log
     assert registry.files("where/in-dir", "1").keys() == files.keys()
     assert not set(lab.living_pods("kaniko-", "maven-")) & set(pods(result))
+
+
+def test_in_a_node_of_another_template_the_build_goes_to_the_agent_that_is_named(
+    lab: Lab, home: Path, source: Path
+) -> None:
+    result = run(lab, "named-agent", home, source)
+    assert result.result == "SUCCESS", result.log
+    there = "kanikoBuild: this node is not of the agent 'second'; the build goes there\n"
+    assert result.log.count(there) == 1
+    names = [pod.rpartition("-")[0] for pod in pods(result)]
+    assert names[:2] == ["kaniko", "second"]
+    assert len(names) == 3  # that of podTemplate has a name of its own
+    assert said(result, "own") == said(result, "inherited") == "built here"
+    assert not set(lab.living_pods("kaniko-", "second-", "named-agent")) & set(pods(result))
 
 
 def test_declarative_pipelines(registry: Registry, lab: Lab, home: Path, source: Path) -> None:

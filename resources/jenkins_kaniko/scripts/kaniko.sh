@@ -12,7 +12,7 @@ state=/busybox/.jenkins-kaniko # a volume of the container's own: no clean-up to
 
 # look: print what the template tells the builder
 look() {
-    env | grep -E '^JENKINS_KANIKO_(DISTRIBUTION|VERSION|CACHE_REPO|CACHE_TTL)='
+    env | grep -E '^JENKINS_KANIKO_(TEMPLATE|DISTRIBUTION|VERSION|CACHE_REPO|CACHE_TTL)='
     echo builder=here
 }
 
