@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.support.pipeline import PipelineResult, played_library, run_examples, run_pipeline
+from tests.support.pipeline import PipelineResult, played_library, run_examples, run_pipeline, start_pipeline
 
 pytestmark = pytest.mark.jvm
 
@@ -19,7 +20,8 @@ Map onItsOwnAgent(Map options) {
     switch (options.target) {
         case 'fail': sleep(1); error("kanikoBuild: ${options.image}: build failed\\n  at Dockerfile:3")
         case 'sleep': sleep(2); break
-        case 'long': sleep(60)
+        case 'long': sleep(60); break
+        case 'stubborn': try { sleep(60) } finally { echo 'tidies up'; sleep(60) }
     }
     echo "end ${options.image}"
     return [ref: 'ref of ' + options.image, given: options.sort()]
@@ -140,6 +142,28 @@ def test_an_interruption_from_outside_goes_on_as_it_is_after_the_results(build: 
     assert said(build, "timeout around") == ["FlowInterruptedException: null"]
     before = build.log[: build.log.index("\ntimeout around: ")]
     assert before[before.rindex("kanikoBuildAll:\n") :].splitlines()[1:3] == [
+        "  a  ABORTED    interrupted while it ran",
+        "  b  FAILURE    kanikoBuild: r/b: build failed",
+    ]
+
+
+def test_an_abort_after_the_first_failure_stays_an_abort(tmp_path: Path) -> None:
+    """A trusted library, which may ask why it was interrupted; the build that is stopped has to be stopped again."""
+    library = played_library(tmp_path / "library", PLAYED)
+    builds = "[[image: 'r/a', target: 'stubborn'], [image: 'r/b', target: 'fail']]"
+    jenkinsfile = tmp_path / "Jenkinsfile"
+    step = f"kanikoBuildAll(builds: {builds}, failFast: true)\n"
+    jenkinsfile.write_text(f"@Library('jenkins-kaniko') _\n{step}", encoding="utf-8")
+    arguments = ["--home", str(tmp_path / "home"), "--job", "all", "--library", f"jenkins-kaniko={library}"]
+    log = ""
+    with start_pipeline([*arguments, str(jenkinsfile)]) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log += line
+            if line == "tidies up\n":
+                process.send_signal(signal.SIGTERM)
+    assert log.endswith("\nAborted\nFinished: ABORTED\n"), log
+    assert log[log.rindex("kanikoBuildAll:\n") :].splitlines()[1:3] == [
         "  a  ABORTED    interrupted while it ran",
         "  b  FAILURE    kanikoBuild: r/b: build failed",
     ]

@@ -60,7 +60,8 @@ private String problemOf(Map options, Map agents, Map table) {
 /** Runs them all; the results are told in any case, also when the pipeline is aborted. */
 private List<Map> built(List<Map> builds, int maxParallel, boolean failFast) {
     int workers = Math.min(maxParallel, builds.size())
-    Map work = [builds: builds, results: notBuilt(builds), next: workers, failFast: failFast, stopping: false]
+    Map work = [builds: builds, results: notBuilt(builds), next: workers, failFast: failFast, stopping: false,
+                interruption: null]
     Map branches = [failFast: failFast]
     for (int i = 0; i < workers; i++) {
         String name = workers == builds.size() ? builds[i].name : "worker ${i + 1}"
@@ -70,8 +71,9 @@ private List<Map> built(List<Map> builds, int maxParallel, boolean failFast) {
         parallel(branches)
     } catch (Exception stopped) {
         // what failed first is in the results; anything else that ends the branches is not ours to keep
-        if (!work.stopping) {
-            throw stopped
+        Exception outside = work.stopping ? work.interruption : stopped
+        if (outside) {
+            throw outside
         }
     } finally {
         echo(summary(work.results))
@@ -98,6 +100,9 @@ private void buildOne(Map work, int place) {
     } catch (FlowInterruptedException interrupted) {
         // kanikoBuild turns its own timeouts into errors: this comes from outside and must end the branch
         work.results[place] = [name: build.name, result: 'ABORTED', error: 'interrupted while it ran']
+        if (isFromOutside(interrupted)) {
+            work.interruption = interrupted
+        }
         throw interrupted
     } catch (Exception failure) {
         String text = failure.message ?: failure.toString()
@@ -108,6 +113,12 @@ private void buildOne(Map work, int place) {
             throw failure
         }
     }
+}
+
+/** Not what failFast does to a branch; a sandbox that forbids to ask cannot tell them apart. */
+private boolean isFromOutside(FlowInterruptedException interrupted) {
+    String causes = kanikoAgent.causesOf(interrupted)
+    return causes != null && !causes.contains('FailFastCause')
 }
 
 // --- what is given ---------------------------------------------------------------------------------------------------

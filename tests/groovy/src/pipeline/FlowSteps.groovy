@@ -2,7 +2,7 @@ package pipeline
 
 import hudson.AbortException
 import java.util.concurrent.TimeUnit
-import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+import org.jenkinsci.plugins.workflow.steps.*
 
 /** Steps that need no node: messages, errors, time, repetition, branches. */
 class FlowSteps {
@@ -110,7 +110,8 @@ class FlowSteps {
                 } catch (Throwable failure) {
                     build.log.line("Failed in branch $name")
                     failures << failure
-                    FlowInterruptedException cause = new FlowInterruptedException("Failed in branch $name")
+                    FlowInterruptedException cause =
+                        new FlowInterruptedException(reason: "Failed in branch $name", kind: new FailFastCause())
                     if (call.flag('failFast')) { (branches - [(name): branch]).values()*.interrupt(cause) }
                 }
             }

@@ -6,7 +6,7 @@ import hudson.model.Node
 import io.fabric8.kubernetes.client.KubernetesClientException
 import jenkins.model.Jenkins
 import org.csanchez.jenkins.plugins.kubernetes.*
-import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
+import org.jenkinsci.plugins.workflow.steps.*
 
 /** Steps that choose where the steps inside them run: node, container, dir, podTemplate. */
 class NodeSteps {
@@ -38,7 +38,7 @@ class NodeSteps {
                 agent.terminate()
                 build.log.line("ERROR: $failure.message")
                 if (isFinal(failure)) {
-                    throw new FlowInterruptedException(reason: 'Queue task was cancelled', queueTaskCancelled: true)
+                    throw new FlowInterruptedException(reason: 'Queue task was cancelled', kind: new QueueTaskCancelled())
                 }
                 call.branch.pause(10_000)
             } catch (Throwable stopped) {

@@ -6,18 +6,21 @@ class FlowInterruptedException extends InterruptedException {
     String reason
     /** How the agent was lost, which some conditions of retry want to know. */
     String lostAgent
-    /** Whether the queue gave up the wait for an agent. */
-    boolean queueTaskCancelled
+    /** The kind of the cause, where pipeline code may ask for it. */
+    Serializable kind
 
     String getResult() { 'ABORTED' }
-    List<Object> getCauses() {
-        return [lostAgent ? new RemovedNodeCause() : queueTaskCancelled ? new QueueTaskCancelled() : reason]
-    }
+    List<Object> getCauses() { [lostAgent ? new RemovedNodeCause() : kind ?: reason] }
 }
 
 /** Why `node` ended before its agent was there; Jenkins has it in ExecutorStepExecution. */
 class QueueTaskCancelled implements Serializable {
     String getShortDescription() { 'Queue task was cancelled' }
+}
+
+/** Why a branch of `parallel` ended when another one failed; Jenkins has it in ParallelStep. */
+class FailFastCause implements Serializable {
+    String getShortDescription() { 'Another branch failed' }
 }
 
 /** Why the body of `node` ended when its agent was lost; Jenkins has it in ExecutorStepExecution. */
