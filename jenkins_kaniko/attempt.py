@@ -23,9 +23,10 @@ from jenkins_kaniko.errors import (
     JenkinsKanikoError,
     TimedOutError,
     UnansweredError,
+    UnreachableError,
     WrongInputError,
 )
-from jenkins_kaniko.explain import Seen
+from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.jobs import made
 from jenkins_kaniko.options import DEFAULT_ENGINE
 from jenkins_kaniko.patience import Patience, patiently
@@ -182,9 +183,12 @@ class Attempt:
             )
         except WrongInputError:
             raise
-        except JenkinsKanikoError:
+        except JenkinsKanikoError as error:
             self._waits_for_context()
-            raise
+            seen = Seen(exception=str(error))
+            if isinstance(error, UnreachableError) or diagnosis(seen).name == "unknown":
+                raise
+            raise FailedError(type(error), seen) from None
 
     def _waits_for_context(self) -> bool:
         """Return whether the pod still does; raise what the cluster did to it: that says more than what broke by it."""
@@ -214,7 +218,7 @@ class Attempt:
         end = podstate.ended(pod, DEFAULT_ENGINE)
         warnings = Warnings(self._listener.note, podstate.started_at(pod, DEFAULT_ENGINE))
         while end is None:
-            self._follow_log(name)
+            self._follow_log(name, warnings)
             end = self._end_soon()
             if end is None:
                 warnings.read(self._events(name))
@@ -234,12 +238,17 @@ class Attempt:
                 return end
         return None
 
-    def _follow_log(self, pod: str) -> None:
+    def _follow_log(self, pod: str, warnings: Warnings) -> None:
+        """Show the log as it comes, and what the cluster warns of where a log that never rests leaves no other time."""
+        asked = time.monotonic()
         quiet = max(1.0, min(QUIET_SECONDS, self._seconds - self.took))
         try:
             for _ in self._shown(pod, follow=True, quiet=quiet):
                 self._patience.answered()
                 self._check_time()
+                if time.monotonic() >= asked + QUIET_SECONDS:
+                    warnings.read(self._events(pod))
+                    asked = time.monotonic()
         except UnansweredError as error:
             self._listener.detail(f"log: {error}")
 

@@ -108,6 +108,26 @@ def test_what_the_cluster_warns_of_meanwhile_is_told_once() -> None:
     assert told.notes == ["NodeNotReady: why"]
 
 
+def test_what_the_cluster_warns_of_is_told_between_the_lines_of_a_log(clock: list[float]) -> None:
+    """A RUN that prints all the time leaves no other moment for it, and is not slowed by it."""
+    asked: list[float] = []
+
+    class Chatty(FakeCluster):
+        def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
+            for line in log(*[b"line"] * 60):
+                clock[0] += 1 if follow else 0
+                yield line
+
+        def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]:
+            asked.append(clock[0])
+            return [{"type": "Warning", "lastTimestamp": "2026-11-21T20:54:26Z", "reason": "NodeNotReady"}]
+
+    told = Told()
+    build(spec(), context(), Chatty([[RUNNING], [ended()]]), told.listener)
+    assert told.notes == ["NodeNotReady: "]
+    assert (told.lines.count("line"), asked) == (60, [1030.0, 1060.0])
+
+
 def test_the_peak_of_memory_is_part_of_the_result() -> None:
     told = Told()
     result = build(spec(), context(), FakeCluster([[ended(message=f"{DIGEST}\nmemory=4000000000")]]), told.listener)
@@ -474,6 +494,14 @@ def test_a_pod_that_is_evicted_while_the_context_is_sent_is_replaced(
     cluster, told = FakeCluster(watches, cut=broken), Told()
     assert build(spec(), context(b"content"), cluster, told.listener).digest == DIGEST
     assert "the cluster took the pod off its node; attempt 2 in 5 s" in told.notes
+
+
+def test_a_disk_that_the_context_fills_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "SMALL", 10)
+    full = JenkinsKanikoError("pod builds/app-x1: tar: write error: No space left on device")
+    error = failure(FakeCluster([[state("context", running={})]], cut=[full]))
+    assert error.exit_code == errors.FAILED
+    assert str(error).startswith(f"{IMAGE}: {full}\n  cause: the disk of the builder is full\n  fix: ")
 
 
 def test_a_context_that_is_not_there_in_time_ends_the_build(
