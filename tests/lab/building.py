@@ -83,6 +83,12 @@ def build_namespace(lab: Lab, folder: Path) -> Iterator[Builds]:
         lab.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
+def server_of(builds: Builds) -> str:
+    """Return host:port of the cluster's API server."""
+    config = yaml.safe_load(builds.lab.kubeconfig.read_text())
+    return str(config["clusters"][0]["cluster"]["server"]).removeprefix("https://")
+
+
 def write_kubeconfig(builds: Builds, path: Path, server: str | None = None, account: str = "builder") -> None:
     """Write how a service account reaches the cluster, or a proxy in front of it."""
     token = builds.kubectl("create", "token", account).strip()

@@ -15,12 +15,12 @@ PATIENCE_SECONDS = 120
 
 
 @contextmanager
-def started(builds: Builds, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(builds: Builds, folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """Start the command in a folder; whatever a test does, it does not outlive it."""
     with subprocess.Popen(
         builds.command(*arguments),
         cwd=folder,
-        env=builds.environment(),
+        env=builds.environment(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -11,9 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.lab.building import SHELL, SLOW, Builds, Run, write, write_kubeconfig
+from tests.lab.building import SHELL, SLOW, Builds, Run, server_of, write, write_kubeconfig
 from tests.support.cutting import CuttingProxy
 from tests.support.registry import Registry
 from tests.test_interrupt import heeding_a_closed_terminal
@@ -210,8 +209,7 @@ def test_cut_connections_lose_and_repeat_no_line(builds: Builds, image: str, tmp
     context.mkdir()
     count = "i=0; while [ $i -lt 200 ]; do echo line $i; i=$((i+1)); sleep 0.08; done"
     write(context, f"{SHELL}RUN {count}\n")
-    server = yaml.safe_load(builds.lab.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
-    with CuttingProxy(server.removeprefix("https://"), seconds=5, sent=[700_000, 700_000]) as proxy:
+    with CuttingProxy(server_of(builds), seconds=5, sent=[700_000, 700_000]) as proxy:
         write_kubeconfig(builds, tmp_path / "kubeconfig", f"https://{proxy.address}")
         done = subprocess.run(
             builds.command(str(context), "-t", f"{image}:cut", "--no-cache"),

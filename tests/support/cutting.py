@@ -30,6 +30,7 @@ class CuttingProxy:
         self._seconds, self._sent = seconds, list(sent or [])
         self._server = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve)
+        self._open: set[socket.socket] = set()
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.cut = 0
 
@@ -37,12 +38,29 @@ class CuttingProxy:
         self._thread.start()
         return self
 
+    def leave(self) -> None:
+        """Be gone, as a server that restarts: no connection lives on, and none is made."""
+        self._stop()
+        for one in self._open.copy():
+            _shut(one)
+
+    def come_back(self) -> None:
+        """Be there again."""
+        host, port = self.address.split(":")
+        self._server = socket.create_server((host, int(port)))
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown(socket.SHUT_RDWR)
+            self._server.close()
+            self._thread.join()
 
     def _serve(self) -> None:
         while True:
@@ -54,11 +72,13 @@ class CuttingProxy:
 
     def _forward(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._target) as server:
+            self._open |= {client, server}
             end = time.monotonic() + self._seconds
             back = threading.Thread(target=self._pump, args=(server, client, end, None), daemon=True)
             back.start()
             self._pump(client, server, end, self._sent)
             back.join()
+            self._open -= {client, server}
 
     def _pump(self, source: socket.socket, sink: socket.socket, end: float, limits: list[int] | None) -> None:
         """Copy until a side closes, or the connection's time or the client's share is used up; then close both."""
@@ -77,5 +97,9 @@ class CuttingProxy:
                 sink.sendall(piece)
         self.cut += time.monotonic() >= end
         for side in (source, sink):
-            with contextlib.suppress(OSError):
-                side.shutdown(socket.SHUT_RDWR)
+            _shut(side)
+
+
+def _shut(side: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        side.shutdown(socket.SHUT_RDWR)
