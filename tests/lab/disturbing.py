@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -75,3 +76,10 @@ def pod_of(builds: Builds, name: str) -> str:
     """Return the name of the only pod of a build."""
     (pod,) = builds.kubectl("get", "pods", "-l", f"jenkins-kaniko/build={name}", "-o", "name").split()
     return pod.removeprefix("pod/")
+
+
+def evict(builds: Builds, pod: str) -> None:
+    """As an administrator drains a node."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": builds.namespace}}
+    path = f"/api/v1/namespaces/{builds.namespace}/pods/{pod}/eviction"
+    builds.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))

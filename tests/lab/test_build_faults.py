@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.lab.building import SHELL, Builds, Run, write
-from tests.lab.disturbing import pod_of, reads, said_until, started, wait_until, write_large
+from tests.lab.disturbing import evict, pod_of, reads, said_until, started, wait_until, write_large
 from tests.support.registry import Registry
 from tests.support.registry_proxy import RegistryProxy
 
 pytestmark = pytest.mark.lab
-
-
-def evict(builds: Builds, pod: str) -> None:
-    """As an administrator drains a node."""
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": builds.namespace}}
-    path = f"/api/v1/namespaces/{builds.namespace}/pods/{pod}/eviction"
-    builds.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
 def test_an_evicted_build_is_built_again_and_keeps_its_name(
@@ -121,4 +113,19 @@ def test_a_builder_that_fills_its_disk_is_explained(run: Run, builds: Builds, im
     done = run(".", "-t", f"{image}:full")
     assert (done.returncode, done.stdout) == (7, "")
     assert "cause: the pod used more disk than it may, and was removed\n" in done.stderr
+    assert builds.left() == []
+
+
+def test_a_quota_that_is_full_is_waited_for(builds: Builds, image: str, tmp_path: Path) -> None:
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    builds.kubectl("create", "quota", "full", "--hard=pods=0")
+    try:
+        with started(builds, tmp_path, ".", "-t", f"{image}:quota") as process:
+            said = said_until(process, "exceeded quota: full")
+            builds.kubectl("delete", "quota", "full")
+            output, more = process.communicate(timeout=120)
+    finally:
+        builds.kubectl("delete", "quota", "full", "--ignore-not-found")
+    assert (process.returncode, output.partition("@")[0]) == (0, f"{image}"), said + more
+    assert said.startswith("waiting: FailedCreate: ")
     assert builds.left() == []

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.building import SHELL, Builds, Run, write
-from tests.lab.disturbing import reads, said_until, started, wait_until, write_large, write_zeros
+from tests.lab.building import SHELL, SLOW, Builds, Run, write
+from tests.lab.disturbing import evict, pod_of, reads, said_until, started, wait_until, write_large, write_zeros
 from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
@@ -102,3 +102,52 @@ def test_a_build_that_runs_comes_to_its_end(
     assert registry.files("build/app", "killed")["/result"].decode() == f"{when.__name__}\n"
     assert_ends_by_itself(builds)
     assert_is_no_obstacle(builds, run, *command)
+
+
+def test_while_no_node_takes_its_pod(run: Run, builds: Builds, image: str, tmp_path: Path) -> None:
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    command = [".", "-t", f"{image}:killed", "--name", NAME]
+    with started(builds, tmp_path, *command, "--node-selector", "disk=none") as process:
+        said_until(process, "waiting: Unschedulable")
+        process.kill()
+    assert_ends_by_itself(builds)
+    assert_is_no_obstacle(builds, run, *command)
+
+
+def test_between_two_attempts_nothing_is_left(run: Run, builds: Builds, image: str, tmp_path: Path) -> None:
+    write(tmp_path, SLOW)
+    with started(builds, tmp_path, ".", "-t", f"{image}:killed", "--name", NAME, "--no-cache") as process:
+        said_until(process, "begun\n")
+        evict(builds, pod_of(builds, NAME))
+        said_until(process, "; attempt 2 in 5 s\n")
+        process.kill()
+    assert builds.left() == []
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    assert run(".", "-t", f"{image}:killed", "--name", NAME).returncode == 0
+
+
+def test_while_the_probe_runs(run: Run, builds: Builds, image: str, registry: Registry, tmp_path: Path) -> None:
+    """The image is pushed by then; the probe has its own time, and is as little an obstacle as the build."""
+    write(tmp_path, f"{SHELL}CMD sh\n")
+    command = [".", "-t", f"{image}:probe-killed", "--name", NAME]
+    with started(builds, tmp_path, *command, "--probe", "sh -c 'sleep 1000'") as process:
+        wait_until(lambda: f"pod/{NAME}-probe-" in builds.kubectl("get", "pods", "-o", "name"))
+        process.kill()
+    registry.manifest("build/app", "probe-killed")
+    (job,) = json.loads(builds.kubectl("get", "jobs", "-l", LABEL, "-o", "json"))["items"]
+    assert job["metadata"]["name"] == f"{NAME}-probe"
+    assert (job["spec"]["activeDeadlineSeconds"], job["spec"]["ttlSecondsAfterFinished"]) == (600 + 60 + 60, 3600)
+    assert run(*command).returncode == 4
+    builds.kubectl("delete", "job", f"{NAME}-probe")
+    assert builds.left() == []
+
+
+def test_what_is_left_goes_by_itself_once_its_time_is_over(builds: Builds, image: str, tmp_path: Path) -> None:
+    write(tmp_path, SLOW)
+    with started(builds, tmp_path, ".", "-t", f"{image}:killed", "--name", NAME, "--no-cache") as process:
+        said_until(process, "begun\n")
+        process.kill()
+    assert_ends_by_itself(builds)
+    soon = {"spec": {"activeDeadlineSeconds": 1, "ttlSecondsAfterFinished": 1}}
+    builds.kubectl("patch", "job", NAME, "-p", json.dumps(soon))
+    wait_until(lambda: builds.left() == [])
