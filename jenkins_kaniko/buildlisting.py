@@ -21,6 +21,7 @@ def builds_data(builds: Sequence[Build]) -> dict[str, Any]:
         "builds": [
             {
                 "name": one.name,
+                "namespace": one.namespace,
                 "image": one.image or None,
                 "tags": one.tags,
                 "client": one.client or None,
@@ -33,12 +34,19 @@ def builds_data(builds: Sequence[Build]) -> dict[str, Any]:
     }
 
 
-def builds_text(builds: Sequence[Build], now: datetime) -> str:
-    """Return a table."""
+def builds_text(builds: Sequence[Build], now: datetime, *, everywhere: bool = False) -> str:
+    """Return a table.
+
+    Args:
+        everywhere: whether the builds are of several namespaces, which it has a column for then.
+    """
     if not builds:
         return "no builds"
-    rows = [HEADINGS, *(_row(one, now) for one in builds)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    rows: list[tuple[str, ...]] = [HEADINGS, *(_row(one, now) for one in builds)]
+    if everywhere:
+        where = ["NAMESPACE", *(one.namespace for one in builds)]
+        rows = [(namespace, *row) for namespace, row in zip(where, rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )

@@ -31,6 +31,13 @@ class Door(Protocol):
     def events(self, name: str, uid: str | None = None) -> list[dict[str, Any]]: ...
 
 
+class Cluster(Door, Protocol):
+    """What this needs to look into all namespaces; cluster_builds.Builds is one."""
+
+    def at(self, namespace: str) -> Cluster: ...
+    def namespaces(self, kind: str, label: str) -> list[str]: ...
+
+
 @dataclass(frozen=True)
 class Build:
     """A build, by its newest Job.
@@ -52,6 +59,11 @@ class Build:
     why: str | None
     job: Mapping[str, Any]
     pod: Pod | None
+
+    @property
+    def namespace(self) -> str:
+        """Where its Job is."""
+        return str(self.job["metadata"]["namespace"])
 
     @property
     def reference(self) -> str:
@@ -102,6 +114,15 @@ def builds(door: Door, name: str | None = None) -> list[Build]:
     found = [_build(job, pods.get(job["metadata"]["uid"])) for job in jobs]
     newest = {one.name: one for one in sorted(found, key=_created)}
     return [_explained(door, one) for one in sorted(newest.values(), key=_created)]
+
+
+def everywhere(door: Cluster) -> list[Build]:
+    """Return the builds of all namespaces, each namespace's oldest first.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids it.
+    """
+    return [one for namespace in door.namespaces("jobs", OURS) for one in builds(door.at(namespace))]
 
 
 def find(door: Door, name: str) -> Build:

@@ -23,27 +23,34 @@ namespace_option = click.option(
 )  # fmt: skip
 
 
+all_namespaces_option = click.option(
+    "-A", "--all-namespaces", "everywhere", is_flag=True, help="All namespaces instead, those of --isolate among them."
+)
+
+
 @click.command()
 @namespace_option
+@all_namespaces_option
 @output_option
-def ps(namespace: str | None, output: str) -> None:
+def ps(namespace: str | None, everywhere: bool, output: str) -> None:
     """Show the builds of a namespace, and how they are.
 
     Builds are there while they run, and an hour longer after --detach and --keep.
 
     \b
-    Example:
+    Examples:
       jenkins-kaniko ps -n builds
+      jenkins-kaniko ps --all-namespaces
     """
-    from jenkins_kaniko import buildlisting
-    from jenkins_kaniko.builds import builds
+    from jenkins_kaniko import buildlisting, builds
 
     with told_as("ps", output):
-        found = builds(_door(namespace))
+        door = _door(namespace)
+        found = builds.everywhere(door) if everywhere else builds.builds(door)
     if output == "json":
         print_json("ps", buildlisting.builds_data(found))
     else:
-        click.echo(buildlisting.builds_text(found, _now()))
+        click.echo(buildlisting.builds_text(found, _now(), everywhere=everywhere))
 
 
 @click.command()
@@ -102,10 +109,11 @@ def cancel(names: tuple[str, ...], namespace: str | None, output: str) -> None:
 
 @click.command()
 @namespace_option
+@all_namespaces_option
 @click.option("--older-than", type=DURATION, default="1h", show_default=True, help="How long it must have been over.")
 @click.option("--yes", is_flag=True, help="Remove it; else it is only shown.")
 @output_option
-def gc(namespace: str | None, older_than: float, yes: bool, output: str) -> None:
+def gc(namespace: str | None, everywhere: bool, older_than: float, yes: bool, output: str) -> None:
     """Show what killed clients left in a namespace and by --isolate; with --yes, remove it.
 
     That is: Jobs of builds that ended or whose deadline passed, ConfigMaps and Secrets of builds whose Job is gone,
@@ -114,13 +122,15 @@ def gc(namespace: str | None, older_than: float, yes: bool, output: str) -> None
     \b
     Examples:
       jenkins-kaniko gc
+      jenkins-kaniko gc --all-namespaces
       jenkins-kaniko gc --older-than 10m --yes
     """
     from jenkins_kaniko import buildlisting, leftovers
 
     with told_as("gc", output):
         door = _door(namespace)
-        found = leftovers.leftovers(door, timedelta(seconds=older_than), _now(), say)
+        look = leftovers.everywhere if everywhere else leftovers.leftovers
+        found = look(door, timedelta(seconds=older_than), _now(), say)
     failed = leftovers.remove(door, found) if yes else {}
     if output == "json":
         print_json("gc", buildlisting.leftovers_data(found, failed, removed=yes))

@@ -8,6 +8,7 @@ from typing import Any
 
 import kubernetes
 
+from jenkins_kaniko.cluster import translated
 from jenkins_kaniko.cluster_pods import Pods
 from jenkins_kaniko.errors import WrongInputError
 
@@ -18,6 +19,17 @@ class Builds(Pods):
     def at(self, namespace: str) -> Builds:
         """Return the same for another namespace of the cluster."""
         return Builds(namespace)
+
+    def namespaces(self, kind: str, label: str) -> list[str]:
+        """Return the namespaces of the whole cluster in which a label selector finds objects.
+
+        Raises:
+            UnreachableError: the cluster does not answer, or forbids it.
+        """
+        path = self._path(kind).replace(f"namespaces/{self.namespace}/", "")
+        with translated("all namespaces", f"list {kind} -A"):
+            answer = self._connection.request("GET", path, {"labelSelector": label})
+            return sorted({one["metadata"]["namespace"] for one in json.loads(answer.data)["items"]})
 
     def listed(self, kind: str, label: str) -> list[dict[str, Any]]:
         """Return the objects that a label selector finds.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from jenkins_kaniko.builds import OURS, ended_at, when
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError
 
+T = TypeVar("T")
 OWNED = ("configmaps", "secrets")
 """Kinds of what a Job of a build owns, as in a URL."""
 
@@ -20,6 +22,7 @@ class Door(Protocol):
     namespace: str
 
     def at(self, namespace: str) -> Door: ...
+    def namespaces(self, kind: str, label: str) -> list[str]: ...
     def jobs(self, label: str) -> list[dict[str, Any]]: ...
     def listed(self, kind: str, label: str) -> list[dict[str, Any]]: ...
     def delete(self, kind: str, name: str, uid: str) -> None: ...
@@ -52,6 +55,36 @@ def leftovers(door: Door, age: timedelta, now: datetime, tell: Callable[[str], N
     Raises:
         UnreachableError: the cluster does not answer, or forbids listing Jobs.
     """
+    return [*_inside(door, age, now, tell), *_deserted(door, age, now, tell)]
+
+
+def everywhere(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> list[Leftover]:
+    """Return what builds left in all namespaces, and the namespaces that --isolate left; as leftovers does.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids listing Jobs of all namespaces.
+    """
+    deserted = _deserted(door, age, now, tell)
+    names = set(door.namespaces("jobs", OURS))
+    for kind in OWNED:
+        names |= set(_allowed(partial(door.namespaces, kind, OURS), kind, tell) or [])
+    inside = sorted(names - {one.name for one in deserted})
+    return [*(one for name in inside for one in _inside(door.at(name), age, now, tell)), *deserted]
+
+
+def remove(door: Door, found: Sequence[Leftover]) -> dict[Leftover, JenkinsKanikoError]:
+    """Delete leftovers, each whatever becomes of the others; return what went wrong."""
+    failed = {}
+    for one in found:
+        there = door if one.namespace == door.namespace else door.at(one.namespace)
+        try:
+            there.delete(one.kind, one.name, one.uid)
+        except JenkinsKanikoError as error:
+            failed[one] = error
+    return failed
+
+
+def _inside(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> list[Leftover]:
     jobs = door.jobs(OURS)
     found = [_leftover("jobs", door.namespace, job, why) for job in jobs if (why := _over(job, age, now))]
     there = {job["metadata"]["uid"] for job in jobs}
@@ -59,23 +92,18 @@ def leftovers(door: Door, age: timedelta, now: datetime, tell: Callable[[str], N
         for one in _listed(door, kind, OURS, tell) or []:
             if _older(one, age, now) and not _owners(one) & there:
                 found.append(_leftover(kind, door.namespace, one, "its Job is gone"))
-    for one in _listed(door, "namespaces", OURS, tell) or []:
-        name = one["metadata"]["name"]
-        goes_already = "deletionTimestamp" in one["metadata"]
-        if _older(one, age, now) and not goes_already and _deserted(door.at(name), age, now, tell):
-            found.append(_leftover("namespaces", name, one, "no build is in it"))
     return found
 
 
-def remove(door: Door, found: Sequence[Leftover]) -> dict[Leftover, JenkinsKanikoError]:
-    """Delete leftovers, each whatever becomes of the others; return what went wrong."""
-    failed = {}
-    for one in found:
-        try:
-            door.delete(one.kind, one.name, one.uid)
-        except JenkinsKanikoError as error:
-            failed[one] = error
-    return failed
+def _deserted(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> list[Leftover]:
+    """Return the namespaces of --isolate without a build."""
+    found = []
+    for one in _listed(door, "namespaces", OURS, tell) or []:
+        name = one["metadata"]["name"]
+        goes_already = "deletionTimestamp" in one["metadata"]
+        if _older(one, age, now) and not goes_already and _is_deserted(door.at(name), age, now, tell):
+            found.append(_leftover("namespaces", name, one, "no build is in it"))
+    return found
 
 
 def _leftover(kind: str, namespace: str, found: Mapping[str, Any], why: str) -> Leftover:
@@ -98,7 +126,7 @@ def _owners(found: Mapping[str, Any]) -> set[str]:
     return {owner["uid"] for owner in found["metadata"].get("ownerReferences", [])}
 
 
-def _deserted(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> bool:
+def _is_deserted(door: Door, age: timedelta, now: datetime, tell: Callable[[str], None]) -> bool:
     """Whether no build is in a namespace, nor between two attempts: then something happened in it just now."""
     jobs = _listed(door, "jobs", OURS, tell)
     if jobs is None or not all(_over(job, timedelta(), now) for job in jobs):
@@ -113,8 +141,12 @@ def _happened(event: Mapping[str, Any]) -> datetime:
 
 def _listed(door: Door, kind: str, label: str, tell: Callable[[str], None]) -> list[dict[str, Any]] | None:
     """Return the objects that a label selects; None where we may not list them, and so know nothing of them."""
+    return _allowed(partial(door.listed, kind, label), kind, tell)
+
+
+def _allowed(ask: Callable[[], T], kind: str, tell: Callable[[str], None]) -> T | None:
     try:
-        return door.listed(kind, label)
+        return ask()
     except UnansweredError:
         raise
     except UnreachableError as error:

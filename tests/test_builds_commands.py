@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from jenkins_kaniko import buildlisting, cli_builds, cluster_pods, errors
 from jenkins_kaniko.builds import builds
 from jenkins_kaniko.cli import cli
-from tests.support.fake_builds import FakeBuilds, condition, job, of
+from tests.support.fake_builds import LABELS, FakeBuilds, condition, job, of
 from tests.support.fake_cluster import DIGEST, IMAGE, RUNNING, FakeCluster, ended
 from tests.test_build import clock, log
 from tests.test_builds import DONE
@@ -22,6 +22,7 @@ __all__ = ["clock"]
 pytestmark = pytest.mark.usefixtures("clock")
 
 REPOSITORY = IMAGE.removesuffix(":1")
+NOON = "2026-11-21T12:00:00Z"
 FORBIDDEN = errors.UnreachableError("the cluster answers 403 Forbidden")
 
 
@@ -62,6 +63,51 @@ def test_builds_are_a_table(door: FakeBuilds) -> None:
     assert run("ps").stdout == "no builds\n"
 
 
+def test_builds_of_all_namespaces_have_theirs(door: FakeBuilds) -> None:
+    alone = job("alone", created="11:00:00")
+    alone["metadata"]["namespace"] = "alone"
+    door.objects |= {"jobs of alone": [alone], "pods of alone": [of(alone, RUNNING)], "jobs of empty": []}
+    assert run("ps", "-A").stdout == (
+        "NAMESPACE  NAME   IMAGE                            AGE  CLIENT   STATE\n"
+        "alone      alone  registry.example.com/team/app:1  1h   me@here  running\n"
+        "builds     app    registry.example.com/team/app:1  5m   me@here  succeeded\n"
+        "builds     old    registry.example.com/team/app:1  5m   me@here  failed: Why: so  it is\n"
+        "builds     web    registry.example.com/team/app:1  4m   me@here  running\n"
+    )
+    assert [one["namespace"] for one in data("ps", "--all-namespaces")[1]["builds"]] == ["alone", *["builds"] * 3]
+
+
+@pytest.mark.parametrize("command", ["ps", "gc"])
+def test_who_may_not_look_into_all_namespaces_is_told(door: FakeBuilds, command: str) -> None:
+    door.forbidden = {"jobs everywhere": FORBIDDEN}
+    done = run(command, "-A")
+    assert (done.exception, done.stdout) == (FORBIDDEN, "")
+
+
+def test_leftovers_of_all_namespaces_are_removed_where_they_are(door: FakeBuilds) -> None:
+    ended = job("gone", condition("Complete"))
+    door.objects |= {"namespaces": [orphan("alone")], "jobs of alone": [job("alone", condition("Complete"))]}
+    door.objects |= {"jobs of ci": [ended], "configmaps of other": [orphan("context")]}
+    assert run("gc", "-A", "--older-than", "1s", "--yes").stdout.splitlines() == [
+        "removed job builds/old: it ended",
+        "removed job ci/gone: it ended",
+        "removed configmap other/context: its Job is gone",
+        "removed namespace alone: no build is in it",
+    ]
+    assert door.deleted == [
+        "jobs/old uid-of-old-12:00:00",
+        "jobs/gone uid-of-gone-12:00:00 in ci",
+        "configmaps/context uid-of-context in other",
+        "namespaces/alone uid-of-alone",
+    ]
+
+
+def orphan(name: str) -> dict[str, Any]:
+    """Return what is left of a build without a Job."""
+    labels = {**LABELS, "jenkins-kaniko/build": name}
+    return {"metadata": {"name": name, "uid": f"uid-of-{name}", "creationTimestamp": NOON, "labels": labels}}
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(-3, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (86400, "1d")])
 def test_an_age_is_short(door: FakeBuilds, seconds: float, text: str) -> None:
     (found, *_) = builds(door)
@@ -74,6 +120,7 @@ def test_builds_are_data(door: FakeBuilds) -> None:
     assert (code, [one["state"] for one in found["builds"]]) == (0, ["succeeded", "failed", "running"])
     assert found["builds"][1] == {
         "name": "old",
+        "namespace": "builds",
         "image": REPOSITORY,
         "tags": ["1"],
         "client": "me@here",

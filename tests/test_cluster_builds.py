@@ -34,6 +34,20 @@ def test_other_objects_are_in_the_namespace_of_the_door(api: Api) -> None:
     assert api.asked == [("GET", "/apis/batch/v1/namespaces/app/jobs?labelSelector=a", None)]
 
 
+def test_all_namespaces_are_looked_into(api: Api) -> None:
+    items = [{"metadata": {"namespace": name}} for name in ("web", "app", "web")]
+    api.body = json.dumps({"items": items}).encode()
+    assert Builds("builds").namespaces("jobs", "a") == Builds("builds").namespaces("secrets", "a") == ["app", "web"]
+    assert api.asked == [
+        ("GET", "/apis/batch/v1/jobs?labelSelector=a", None),
+        ("GET", "/api/v1/secrets?labelSelector=a", None),
+    ]
+    api.status = 403
+    assert str(failure(lambda: Builds("builds").namespaces("jobs", "a"))) == (
+        "all namespaces: the cluster answers 403 Forbidden; try: kubectl auth can-i list jobs -A"
+    )
+
+
 def test_an_object_is_read(api: Api) -> None:
     api.body = b'{"kind": "Secret"}'
     assert Builds("builds").read("secrets", "docker-config") == {"kind": "Secret"}

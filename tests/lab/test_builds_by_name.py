@@ -299,11 +299,15 @@ def test_the_namespace_of_a_killed_client_is_found_once_its_build_is_over(
     name = f"{builds.namespace}-left"
     with client(builds, str(tmp_path), "-t", f"{image}:own", "--isolate", "--name", name, **isolating) as process:
         process.kill()
+    (row,) = [one for one in asked(builds, "ps", "-A", **isolating).stdout.splitlines() if f" {name} " in one]
+    assert row.split()[:2] == [name, name]
     find = ["gc", "--older-than", "5s", "-n", name]
     time.sleep(5)
     line = f"remove namespace {name}: no build is in it"
     assert line not in asked(builds, *find, **isolating).stdout
     assert asked(builds, "cancel", name, "-n", name, **isolating).returncode == 0
     until(lambda: f"would {line}\n" in asked(builds, *find, **isolating).stdout)
+    # only looked at: what else is in the cluster is not this test's
+    assert f"would {line}\n" in asked(builds, "gc", "--older-than", "5s", "-A", **isolating).stdout
     assert line.replace("remove", "removed") in asked(builds, *find, "--yes", **isolating).stdout
     until(lambda: own_namespaces(builds) == [])

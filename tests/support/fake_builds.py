@@ -23,6 +23,7 @@ def job(
     return {
         "metadata": {
             "name": name,
+            "namespace": "builds",
             "uid": f"uid-of-{name}-{created}",
             "creationTimestamp": f"2026-11-21T{created}Z",
             "labels": {**LABELS, "jenkins-kaniko/build": name},
@@ -51,18 +52,30 @@ def condition(kind: str, reason: str = "", message: str = "") -> dict[str, str]:
 @dataclass
 class FakeBuilds(FakeCluster):
     """Attributes:
-    objects: by kind, as in a URL.
+    elsewhere: whether it is another namespace than that of the test's own door.
+    objects: by kind, as in a URL; those of other namespaces as "KIND of NAMESPACE".
     forbidden: raised for kinds of objects that may not be listed, or names that may not be deleted.
     """
 
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     forbidden: dict[str, Exception] = field(default_factory=dict)
+    elsewhere: bool = False
 
     def at(self, namespace: str) -> FakeBuilds:
-        kinds = {kind: f"{kind} of {namespace}" for kind in ("jobs", "events")}
+        if namespace == self.namespace:
+            return self
+        kinds = {kind: f"{kind} of {namespace}" for kind in ("jobs", "events", "pods", "configmaps", "secrets")}
         objects = {kind: self.objects.get(name, []) for kind, name in kinds.items()}
         forbidden = {kind: self.forbidden[name] for kind, name in kinds.items() if name in self.forbidden}
-        return FakeBuilds([[]], namespace=namespace, objects=objects, forbidden=forbidden)
+        return FakeBuilds(
+            [[]], namespace=namespace, objects=objects, forbidden=forbidden, deleted=self.deleted, elsewhere=True
+        )
+
+    def namespaces(self, kind: str, label: str) -> list[str]:
+        if f"{kind} everywhere" in self.forbidden:
+            raise self.forbidden[f"{kind} everywhere"]
+        names = {name.partition(" of ")[2] or self.namespace for name in self.objects if name.partition(" ")[0] == kind}
+        return sorted(name for name in names if self.at(name).listed(kind, label))
 
     def jobs(self, label: str) -> list[dict[str, Any]]:
         return self.listed("jobs", label)
@@ -94,7 +107,8 @@ class FakeBuilds(FakeCluster):
             raise self.deleting.pop(0)
         if name in self.forbidden:
             raise self.forbidden[name]
-        self.deleted.append(f"{kind}/{name} {uid}")
+        where = f" in {self.namespace}" if self.elsewhere and kind != "namespaces" else ""
+        self.deleted.append(f"{kind}/{name} {uid}{where}")
 
 
 def _selects(selector: str, labels: Mapping[str, str]) -> bool:
