@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+
+import pytest
+
 from bench import build, flags, step
 from bench.sync import PEER, Row, ratios, table
 
@@ -52,6 +57,14 @@ def test_flags_stand_beside_those_of_the_first_seed() -> None:
         "| tiny | seed 001 | 10.00 | 1.00 | 4.00 | 1.00 | 8.00 | 1.00 | 100 |",
         "| tiny | ours | 5.00 | 0.50 | 1.00 | 0.25 | 6.00 | 0.75 | 100 |",
     ]
+
+
+@pytest.mark.parametrize("size", [10_000, 3_000_000])
+def test_a_context_has_its_size_and_cannot_be_made_smaller(tmp_path: Path, size: int) -> None:
+    build.write_context(tmp_path / "context", size)
+    content = (tmp_path / "context" / "large").read_bytes()
+    assert len(content) == size
+    assert len(zlib.compress(content)) > size
 
 
 def test_a_way_to_build_stands_beside_the_script_and_beside_tar() -> None:
