@@ -20,7 +20,7 @@ from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 @click.option(
     "--registry-secret",
     metavar="NAME",
-    help="Secret with the registry accounts; else NAME-docker-config, if there is one.",
+    help="Secret with the registry accounts; else NAME-docker-config, or the registry's first account.",
 )
 @click.option(
     "--timeout", type=DURATION, default="5m", show_default=True, help="How long the build may take, and then all nodes."
@@ -47,6 +47,8 @@ def verify(
     Example:
       jenkins-kaniko registry verify
     """
+    from contextlib import nullcontext
+
     from jenkins_kaniko import nodereport
     from jenkins_kaniko.attempt import Listener
     from jenkins_kaniko.cluster_objects import Objects
@@ -54,6 +56,7 @@ def verify(
     from jenkins_kaniko.registry_trust_nodes import described
     from jenkins_kaniko.registry_verify import Pulls
     from jenkins_kaniko.registry_verify import verify as verify_nodes
+    from jenkins_kaniko.registry_verify_login import login
 
     given = {
         "name": None,
@@ -74,8 +77,9 @@ def verify(
     with told_as("registry verify", output):
         door = Objects()
         registry = described(door, name, namespace)
-        pulls = Pulls(registry.hosts[0], namespace, registry_secret or f"{name}-docker-config")
-        nodes = verify_nodes(door, Pods(namespace), pulls, given, listener)
+        with nullcontext(registry_secret) if registry_secret else login(door, name, namespace) as secret:
+            pulls = Pulls(registry.hosts[0], namespace, secret)
+            nodes = verify_nodes(door, Pods(namespace), pulls, given, listener)
     if output == "json":
         print_json("registry verify", {"nodes": nodereport.data(nodes)})
     else:

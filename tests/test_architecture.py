@@ -34,7 +34,7 @@ LAYERS = (
     {"checks_installed"},
     {"checks_cluster", "checks_node", "checks_registry", "places"},
     {"checks_jenkins"},
-    {"planfile", "listing", "notify", "registry_content", "registry_gc", "registry_status"},
+    {"planfile", "listing", "notify", "registry_content", "registry_gc", "registry_status", "registry_verify_login"},
     {"registry_install"},
     {"registry_secrets", "registry_wait"},
     {"registry_steps"},

@@ -68,7 +68,8 @@ def node(tmp_path: Path) -> Node:
 
 def hosts_toml(host: str, server: str = "10.96.0.7:5000") -> str:
     return (
-        f'{MARK}server = "https://{server}"\n\n[host."https://{server}"]\n  capabilities = ["pull", "resolve"]\n'
+        f'{MARK}server = "https://{server}"\nca = "/etc/containerd/certs.d/{host}/ca.crt"\n\n'
+        f'[host."https://{server}"]\n  capabilities = ["pull", "resolve"]\n'
         f'  ca = "/etc/containerd/certs.d/{host}/ca.crt"\n'
     )
 

@@ -17,7 +17,7 @@ from jenkins_kaniko.registry_trust import Trust
 from jenkins_kaniko.registry_trust_nodes import looked
 from tests.lab.building import COMMAND, SHELL, write
 from tests.lab.conftest import Lab
-from tests.support.registry_in_cluster import RegistryInCluster, registry_in_cluster
+from tests.support.registry_in_cluster import RegistryInCluster, admin_namespace, registry_in_cluster
 
 pytestmark = pytest.mark.lab
 NODE = "lab-node"
@@ -29,6 +29,25 @@ def served(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regis
     with registry_in_cluster(lab, tmp_path_factory.mktemp("kube") / "config") as made:
         yield made
         trust(made, "--remove")  # where a test did not come so far
+
+
+@pytest.fixture
+def empty(lab: Lab, tmp_path: Path) -> Iterator[RegistryInCluster]:
+    """A namespace without a registry, and who has no right but those to make one and to have nodes trust it."""
+    with admin_namespace(lab, tmp_path / "kubeconfig") as made:
+        yield made
+        trust(made, "--remove")  # where a test did not come so far
+        registry(made, "remove", "--with-images", "--yes")
+
+
+def registry(empty: RegistryInCluster, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return command(empty.kubeconfig, "registry", name, "-n", empty.namespace, *arguments)
+
+
+def install(empty: RegistryInCluster, *arguments: str) -> None:
+    """Install a registry, or change it."""
+    done = registry(empty, "install", "--image", empty.lab.settings["LAB_REGISTRY_IMAGE"], *arguments)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -62,12 +81,7 @@ def verify(served: RegistryInCluster, *arguments: str) -> subprocess.CompletedPr
 @pytest.fixture(scope="module")
 def image(served: RegistryInCluster, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image that was built into the registry, by its digest."""
-    context = tmp_path_factory.mktemp("context")
-    write(context, SHELL)
-    pod = ["--ca-bundle", "registry-ca", "--profile", "small"]
-    built = command(served.kubeconfig, "build", str(context), "-t", f"{served.host}/app:1", *pod, *builder(served))
-    assert built.returncode == 0, built.stderr
-    return built.stdout.strip()
+    return built(served, tmp_path_factory.mktemp("context"), "1")
 
 
 def run(served: RegistryInCluster, image: str) -> str:
@@ -96,11 +110,10 @@ def _end(served: RegistryInCluster) -> str:
     raise AssertionError("the pod did not end")
 
 
-def left(served: RegistryInCluster) -> list[str]:
+def left(served: RegistryInCluster, kinds: str = "daemonsets,configmaps,jobs,pods") -> list[str]:
     """Return what is left in the namespace, once the cluster had its time to collect it."""
     until = time.monotonic() + 30
     while True:
-        kinds = "daemonsets,configmaps,jobs,pods"
         names = served.kubectl("get", kinds, "-l", "app.kubernetes.io/managed-by=jenkins-kaniko", "-o", "name").split()
         if not names or time.monotonic() > until:
             return names
@@ -166,6 +179,48 @@ def test_a_new_certificate_is_trusted_by_a_second_run(served: RegistryInCluster)
     assert (again.returncode, again.stderr) == (0, "changed\n")
     assert verify(served).returncode == 0
     assert trust(served, "--remove").returncode == 0
+
+
+def built(served: RegistryInCluster, folder: Path, tag: str) -> str:
+    """Build an image into the registry, and return it by its digest."""
+    write(folder, SHELL)
+    pod = ["--ca-bundle", "registry-ca", "--profile", "small"]
+    done = command(served.kubeconfig, "build", str(folder), "-t", f"{served.host}/app:{tag}", *pod, *builder(served))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_from_no_registry_to_a_pod_and_back(empty: RegistryInCluster, certs: Path, tmp_path: Path) -> None:
+    before = files(certs)
+    install(empty)
+    image = built(empty, tmp_path, "1")
+    assert image.startswith(f"registry.{empty.namespace}:5000/app@sha256:")
+    assert "no such host" in run(empty, image)
+    done = trust(empty)
+    assert done.returncode == 0, done.stderr
+    assert run(empty, image) == "Completed"
+    verified = verify(empty)
+    assert (verified.returncode, verified.stdout) == (0, f"{NODE}  pulled\n"), verified.stderr
+    install(empty, "--new-ca")  # with a new pod, whose folder has no images
+    assert run(empty, image).endswith(f"{image}: not found")
+    image = built(empty, tmp_path, "2")
+    assert run(empty, image) == "Completed"
+    removed = trust(empty, "--remove")
+    assert (removed.returncode, removed.stdout) == (0, f"{NODE}  removed\n"), removed.stderr
+    assert "no such host" in run(empty, image)
+    gone = registry(empty, "remove", "--with-images", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    every = "daemonsets,deployments,services,configmaps,secrets,persistentvolumeclaims,networkpolicies,jobs,pods"
+    assert (left(empty, every), files(certs)) == ([], before)
+
+
+def test_verify_takes_the_first_account_of_a_registry_that_has_some(empty: RegistryInCluster) -> None:
+    install(empty, "--account", "ci", "--account", "other")
+    assert trust(empty).returncode == 0
+    verified = verify(empty)
+    assert (verified.returncode, verified.stdout) == (0, f"{NODE}  pulled\n"), verified.stderr
+    names = empty.kubectl("get", "secrets", "-o", "name").split()
+    assert names == ["secret/registry-accounts", "secret/registry-ca-key", "secret/registry-tls"]
 
 
 def test_looking_at_a_node_leaves_nothing(

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,11 +60,18 @@ class RegistryInCluster:
         """Make an account with the rights that docs/ names, and write down how it reaches the cluster."""
         account = f"--serviceaccount={self.namespace}:admin"
         self.kubectl("create", "serviceaccount", "admin")
-        for name, role in (("build", "jenkins-kaniko-build"), ("registry-trust", "jenkins-kaniko-trust")):
-            self.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / f"{name}.yaml"))
-            self.kubectl("create", "rolebinding", role, f"--role={role}", account)
-        nodes = "jenkins-kaniko-nodes"
-        self.kubectl("create", "clusterrolebinding", f"{nodes}-{self.namespace}", f"--clusterrole={nodes}", account)
+        everywhere = f"jenkins-kaniko-nodes-{self.namespace}"
+        for name in ("build", "registry-trust", "registry"):
+            text = (ROOT / "resources" / "jenkins_kaniko" / "rbac" / f"{name}.yaml").read_text(encoding="utf-8")
+            for role in yaml.safe_load_all(text):
+                if role["kind"] == "ClusterRole":
+                    role["metadata"]["name"] = everywhere
+                    self.kubectl("create", "clusterrolebinding", everywhere, f"--clusterrole={everywhere}", account)
+                else:
+                    self.kubectl(
+                        "create", "rolebinding", role["metadata"]["name"], f"--role={role['metadata']['name']}", account
+                    )
+                self._apply(role)
         given = yaml.safe_load(self.lab.kubeconfig.read_text())
         token = self.kubectl("create", "token", "admin").strip()
         given["users"] = [{"name": user["name"], "user": {"token": token}} for user in given["users"]]
@@ -101,25 +108,33 @@ def _pod(image: str) -> dict[str, Any]:
 
 
 @contextmanager
-def registry_in_cluster(lab: Lab, kubeconfig: Path) -> Iterator[RegistryInCluster]:
-    """Make a namespace with a registry, and who may make nodes trust it; all of it goes at the end."""
+def admin_namespace(lab: Lab, kubeconfig: Path) -> Iterator[RegistryInCluster]:
+    """Make a namespace, and who may install a registry there and make nodes trust it; all of it goes at the end."""
     namespace = f"trust-{secrets.token_hex(4)}"
     lab.kubectl("create", "namespace", namespace)
     try:
+        made = RegistryInCluster(lab, namespace, "", kubeconfig)
+        made.admit()
+        yield made
+    finally:
+        lab.kubectl("delete", "namespace", namespace, "--wait=false")
+        for kind in ("clusterrolebinding", "clusterrole"):
+            lab.kubectl("delete", kind, f"jenkins-kaniko-nodes-{namespace}", "--ignore-not-found")
+
+
+@contextmanager
+def registry_in_cluster(lab: Lab, kubeconfig: Path) -> Iterator[RegistryInCluster]:
+    """Make such a namespace with a registry."""
+    with admin_namespace(lab, kubeconfig) as empty:
         service = {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": {"name": "registry"},
             "spec": {"selector": {"app": "registry"}, "ports": [{"port": 5000}]},
         }
-        lab.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(service))
-        address = lab.kubectl("-n", namespace, "get", "service", "registry", "-o", "jsonpath={.spec.clusterIP}")
-        made = RegistryInCluster(lab, namespace, address, kubeconfig)
+        empty.kubectl("create", "-f", "-", stdin=json.dumps(service))
+        address = empty.kubectl("get", "service", "registry", "-o", "jsonpath={.spec.clusterIP}")
+        made = replace(empty, address=address)
         made.certify()
-        made.admit()
         made.start()
         yield made
-    finally:
-        lab.kubectl("delete", "namespace", namespace, "--wait=false")
-        lab.kubectl("delete", "clusterrolebinding", f"jenkins-kaniko-nodes-{namespace}", "--ignore-not-found")
-        lab.kubectl("delete", "clusterrole", "jenkins-kaniko-nodes", "--ignore-not-found")

@@ -97,8 +97,11 @@ containerd_trust() {
     certs=$root/etc/containerd/certs.d
     for host in $hosts; do
         put "$certs/$host/ca.crt" <"$ca"
+        # containerd asks the server itself once more for what the host does not have: without the ca it would say that
+        # the certificate is unknown, not that there is no such image
         put "$certs/$host/hosts.toml" <<END
 server = "https://$server"
+ca = "/etc/containerd/certs.d/$host/ca.crt"
 
 [host."https://$server"]
   capabilities = ["pull", "resolve"]
