@@ -182,7 +182,7 @@ def test_on_failure_keeps_a_failed_pod(home: Home) -> None:
     home.template(podRetention="OnFailure")
     home.use()
     assert home.pods == []
-    home.template(podRetention="OnFailure", activeDeadlineSeconds=4)
+    home.template(podRetention="OnFailure", activeDeadlineSeconds=12)
     result = home.run("node('kaniko') { sh 'sleep 4321' }")
     assert result.result == "ABORTED"
     assert len(home.pods) == 1
