@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.registry_install import found
+from jenkins_kaniko.registry_settings import registry_of
 from jenkins_kaniko.registry_steps import Installation, content_of
 
 
@@ -22,7 +23,7 @@ def login(objects: Objects, name: str, namespace: str) -> Iterator[str]:
         UnreachableError: the cluster does not answer, or forbids it.
     """
     kept = found(objects, name, namespace) or {}
-    registry = parts.registry_of(name, namespace, {}, kept)
+    registry = registry_of(name, namespace, {}, kept)
     if not registry.accounts or objects.read("Secret", registry.login, namespace):
         yield registry.login
         return
