@@ -34,6 +34,8 @@ SOURCE = {
     "app/hello.txt": "hello\n",
     "leaky/Dockerfile": f"{BASE}"
     "RUN for d in /srv /tmp /dev/shm /kaniko /etc /usr/local/bin; do echo x > $d/leak; done; (sleep 1000 &); exit 3\n",
+    "leaky-user/Dockerfile": f"{BASE}RUN echo u:x:1000:1000::/:/bin/sh > /etc/passwd; echo u:x:1000: > /etc/group\n"
+    "USER 1000\nRUN (sleep 1000 &); exit 3\n",
     "slow/Dockerfile": f"{BASE}RUN echo x > /srv/leak-slow; sleep 1000\n",
     "look/Dockerfile": f"{BASE}RUN ({SEEN}) > /seen 2>/dev/null || true\n",
 }
@@ -46,6 +48,11 @@ spec:
     image: {image}
     command: [sleep, "100000"]
 """
+SHARED = {
+    "shareProcessNamespace": True,
+    "containers": [{"name": "jnlp", "securityContext": {"runAsUser": 1000}}],
+}
+"""All containers see each other's processes, and those of the agent belong to the user of the leaky build."""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,7 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "kaniko": kaniko,
             "second": {**kaniko, "labels": ["second"]},
             "maven": {"labels": ["maven"], "yamlFile": "maven.yaml"},
+            "shared": kaniko | {"labels": ["shared"], "pod": {"spec": SHARED}},
         }
 
     folder = tmp_path_factory.mktemp("fleet")
@@ -75,10 +83,10 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synced_home(folder, more)
 
 
-def run(lab: Lab, name: str, home: Path, source: Path | None, **settings: Any) -> PipelineResult:
-    environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
+def run(lab: Lab, name: str, home: Path, source: Path | None, **environment: str) -> PipelineResult:
     jenkinsfile = PIPELINES / f"{name}.jenkinsfile"
-    return run_pipeline(jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=name, **settings)
+    environment["REGISTRY"] = lab.settings["LAB_REGISTRY"]
+    return run_pipeline(jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=name)
 
 
 def said(result: PipelineResult, name: str) -> str:
@@ -199,6 +207,19 @@ def test_a_failed_build_leaves_the_container_clean(registry: Registry, one_pod: 
     seen = registry.files("where/after-failure", "1")["/seen"].decode()
     assert "leak" not in seen
     assert seen.splitlines().count("sleep") == 1  # what keeps the builder alive; no other is left
+
+
+def test_what_another_user_left_running_neither_keeps_the_build_nor_outlives_it(one_pod: PipelineResult) -> None:
+    assert "build failed (exit code 3)" in said(one_pod, "leaky user")
+    assert said(one_pod, "left by a user") == "0"
+
+
+def test_no_process_of_another_container_is_ended(lab: Lab, home: Path, source: Path) -> None:
+    result = run(lab, "shared", home, source)
+    assert result.result == "SUCCESS", result.log
+    assert "build failed (exit code 3)" in said(result, "leaky user")
+    assert said(result, "left by a user") == "0"
+    assert said(result, "the agent is") == "1000"
 
 
 def test_a_timeout_says_so_and_leaves_the_container_clean(
