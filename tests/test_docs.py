@@ -197,15 +197,46 @@ def option_table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_the_table_of_options_is_that_of_the_engines() -> None:
+def flag_table() -> str:
+    """Return the table of the flags that not every builder takes, or no build may set."""
+    lines = ["| flag | since | gone since | instead |", "|---|---|---|---|"]
+    for flag, facts in resources.engines()["kaniko"]["flags"].items():
+        since = ", ".join(f"{fork} {version}" for fork, version in facts.get("since", {}).items())
+        until = f"{facts['until']}, of any distribution" if "until" in facts else ""
+        instead = facts.get("own", "") or (f"`{facts['now']}`" if "now" in facts else "")
+        lines.append(f"| `{flag}` | {since} | {until} | {instead} |")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(("name", "table"), [("options", option_table()), ("flags", flag_table())])
+def test_the_tables_of_the_step_are_those_of_the_engines(name: str, table: str) -> None:
     text = STEP_PAGE.read_text(encoding="utf-8")
-    before, start, rest = text.partition("<!-- options:")
+    before, start, rest = text.partition(f"<!-- {name}:")
     mark, _, rest = rest.partition("\n")
-    found, end, after = rest.partition("<!-- end of options -->")
+    found, end, after = rest.partition(f"<!-- end of {name} -->")
     if regenerating():
-        STEP_PAGE.write_text(f"{before}{start}{mark}\n{option_table()}{end}{after}", encoding="utf-8")
-        found = option_table()
-    assert found == option_table()
+        STEP_PAGE.write_text(f"{before}{start}{mark}\n{table}{end}{after}", encoding="utf-8")
+        found = table
+    assert found == table
+
+
+KANIKO_EXECUTE = """
+    dockerConfigJsonCredentialsId dockerConfigJSON containerRegistryUrl containerRegistryUser containerRegistryPassword
+    containerImage containerImageName containerImageTag dockerfilePath buildOptions containerBuildOptions
+    buildSettingsInfo multipleImages containerMultiImageBuild containerMultiImageBuildExcludes
+    containerMultiImageBuildTrimDir containerPreparationCommand customTlsCertificateLinks readImageDigest createBOM
+    syftDownloadUrl createBuildArtifactsMetadata registryMirrors
+    container/registryUrl container/imageNameTag container/imageDigest container/imageDigests container/imageNames
+    container/imageNameTags custom/dockerBuildArtifacts custom/buildSettingsInfo
+"""
+"""What the step of that project takes, and what it leaves in the pipeline's environment."""
+
+
+def test_every_parameter_of_kaniko_execute_is_said_to_be_something_here() -> None:
+    text = (ROOT / "docs" / "from-kaniko-execute.md").read_text(encoding="utf-8")
+    cells = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if line.startswith("| ")]
+    named = {name for cell in cells for name in re.split(r",? ", cell)}
+    assert set(KANIKO_EXECUTE.split()) - named == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
