@@ -34,7 +34,17 @@ RUN head -c 60000000 /dev/urandom > /opt/blob
 COPY source.py /srv/source.py
 RUN python3 -m compileall -q /srv/source.py
 """
-DOCKERFILES = {"large": LARGE, "tiny": "FROM scratch\nCOPY source.py /source.py\n"}
+STAGES = """\
+FROM python:3.11-slim AS build
+COPY setup.txt /srv/setup.txt
+RUN python3 -c "[open(f'/srv/{n}', 'w').write(str(n)) for n in range(5000)]"
+FROM python:3.11-slim
+COPY --from=build /srv /srv
+COPY source.py /source.py
+RUN python3 -m compileall -q /source.py
+"""
+"""What --cache-copy-layers is for: a COPY from another stage, whose layer the cache holds then."""
+DOCKERFILES = {"large": LARGE, "multi-stage": STAGES, "tiny": "FROM scratch\nCOPY source.py /source.py\n"}
 
 
 @dataclass(frozen=True)
