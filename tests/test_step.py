@@ -7,14 +7,15 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
+from itertools import product
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from jenkins_kaniko import resources
+from jenkins_kaniko import dockerignore, resources
 from jenkins_kaniko.config import load
 from jenkins_kaniko.engines import argv as python_argv
 from jenkins_kaniko.explain import diagnosis, explanation
@@ -144,6 +145,76 @@ def test_the_help_names_every_option_of_the_table() -> None:
     text = STEP.with_suffix(".txt").read_text(encoding="utf-8")
     named = set(re.findall(r"<li><code>(\w+)</code>", text))
     assert named == {row["option"] for row in resources.options()}
+
+
+IGNORE_FILES = {
+    "": "",
+    "# .git\n\n  \n.\n": "",
+    "\ufeff.git\r\nnode_modules/\n": ".git/**,node_modules/**",
+    "/build\n./dist/a\n**/*.log\na/**/b?.c\n*\n": "build/**,dist/a/**,**/*.log/**,a/**/b?.c/**,*/**",
+    "a b\na,b\n[ab]\na\\*\n**.log\na**\n../x\nx/../y\n": "",
+    "a/**\n**\n": "a/**/*,**/*",
+    "*\n!src\n": "",
+    "*\n!src\nsrc/test\n": "src/test/**",
+    ".git\nbuild\ndocs/*.md\n*.txt\n!build/app.jar\n!docs/README.md\n! keep.txt\n": ".git/**",
+    "a/b\n!a\n": "",
+    "a/b\n!a/c\n": "a/b/**",
+    ".git\n!*/keep\n": "",
+    ".git\n![.]git/config\n": "",
+}
+
+
+def test_what_dockerignore_leaves_out_is_not_stashed() -> None:
+    answers = call_vectors(SOURCE, "excludes", [[text] for text in IGNORE_FILES])
+    assert [answer["result"] for answer in answers] == list(IGNORE_FILES.values())
+
+
+PARTS = st.sampled_from(["a", "b", "ab", "*", "?", "**", "a*", "*b", "[ab]", "..", ".", "\\a", "**b", "a b"])
+PATTERNS = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
+IGNORE_LINES = st.tuples(st.sampled_from(["", "", "!", "/"]), PATTERNS).map("".join)
+PATHS = ["/".join(names) for count in (1, 2, 3) for names in product(["a", "b", "ab", "ba"], repeat=count)]
+
+
+def ant_excludes(patterns: str, path: str) -> bool:
+    """Whether one of Ant's patterns matches."""
+    for pattern in filter(None, patterns.split(",")):
+        parts = [part.replace("*", "[^/]*").replace("?", "[^/]") + "/" for part in pattern.split("/")]
+        if re.fullmatch("".join(parts).replace("[^/]*[^/]*/", "(.*/)?"), f"{path}/"):
+            return True
+    return False
+
+
+def docker_excludes(rules: dockerignore.Rules, path: str) -> bool:
+    number = 0
+    for parent in reversed([path, *map(str, PurePosixPath(path).parents)][:-1]):
+        number = rules.last(parent, number)
+    return rules.excludes(number)
+
+
+@few_examples
+@given(st.lists(st.lists(IGNORE_LINES, min_size=1, max_size=4).map("\n".join), min_size=100, max_size=200))
+def test_nothing_stays_behind_that_dockerignore_lets_through(files: list[str]) -> None:
+    answers = call_vectors(SOURCE, "excludes", [[text] for text in files])
+    found = [str(answer["result"]) for answer in answers]
+    assert sum(map(bool, found)) > 20
+    for text, patterns in zip(files, found, strict=True):
+        rules = dockerignore.parse(text, "", [], [])
+        wrong = [path for path in PATHS if ant_excludes(patterns, path) and not docker_excludes(rules, path)]
+        assert wrong == [], (text, patterns)
+
+
+def test_every_image_that_is_not_pushed_has_an_archive_of_its_own() -> None:
+    names = {
+        "app": "app+latest.tar",
+        "registry.example.com/team/app:1.4": "registry.example.com+team+app+1.4.tar",
+        "registry.example.com:5000/team/app:api": "registry.example.com+5000+team+app+api.tar",
+        "registry.example.com:5000/team/app:web": "registry.example.com+5000+team+app+web.tar",
+        "registry.example.com:5000/team/app": "registry.example.com+5000+team+app+2.tar",
+    }
+    given = [{"image": image, "tags": []} for image in names]
+    given[-1]["tags"] = ["2", "latest"]
+    answers = call_vectors(ARGUMENTS, "archiveName", [[options] for options in given])
+    assert [answer["result"] for answer in answers] == list(names.values())
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,13 @@ Map target(Map options) {
     return [image: repositoryOf(options.image), tags: tags ?: ['latest']]
 }
 
+/** Of an image that is not pushed: a name for each image. No registry, repository or tag has a plus sign. */
+@NonCPS
+String archiveName(Map options) {
+    Map pushed = target(options)
+    return (pushed.image + ':' + pushed.tags[0]).replaceAll('[/:]', '+') + '.tar'
+}
+
 @NonCPS
 private List<String> destinations(Map options) {
     Map pushed = target(options)

@@ -189,7 +189,8 @@ private List<String> failedOf(List<Map> results) {
 private String summary(List<Map> results) {
     int width = results.collect { it.name.size() }.max { it } // max() is not for a sandbox
     List<String> lines = results.collect {
-        '  ' + it.name.padRight(width) + '  ' + it.result.padRight(9) + '  ' + (it.ref ?: it.error.readLines()[0])
+        String what = it.ref ?: it.archive ?: it.error.readLines()[0]
+        '  ' + it.name.padRight(width) + '  ' + it.result.padRight(9) + '  ' + what
     }
     return (['kanikoBuildAll:'] + lines).join('\n')
 }

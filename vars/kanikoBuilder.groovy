@@ -31,8 +31,8 @@ Map found(Map options, Map table) {
  * Returns [result: …] or [failure: what kanikoFailure says].
  */
 Map build(Map options, Map builder, Map table) {
-    String name = kanikoArguments.target(options).image.tokenize('/').last()
-    Map place = builder + [workspace: pwd(), archive: "${pwd()}/${name}.tar".toString()]
+    String archive = "${pwd()}/${kanikoArguments.archiveName(options)}".toString()
+    Map place = builder + [workspace: pwd(), archive: archive]
     // What is beside the current folder is in the build context when that is above it; beside the workspace it is not.
     // Jenkins puts its own files there too: scripts, and what withCredentials binds as files.
     return dir(env.WORKSPACE ?: pwd()) {

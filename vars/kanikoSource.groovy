@@ -2,23 +2,81 @@
 
 import com.cloudbees.groovy.cps.NonCPS
 
-/** Before an agent is asked for: on a node its files are kept for the agent, elsewhere the job's source will be. */
+/**
+ * Before an agent is asked for: on a node its files are kept for the agent, elsewhere the job's source will be.
+ * Returns kind (url, job or stash), what brought() takes of it, and on a node name: what stashes begin with.
+ */
 Map kept(Map options) {
-    if (kanikoArguments.isRemote(options.context)) {
-        return [kind: 'url']
-    }
+    boolean isRemote = kanikoArguments.isRemote(options.context)
     if (env.NODE_NAME == null) {
-        return [kind: 'job', scm: sourceOfJob()]
+        return isRemote ? [kind: 'url'] : [kind: 'job', scm: sourceOfJob()]
     }
-    String name = "kaniko-${UUID.randomUUID()}"
-    dir(options.context) {
-        stash(name: name, useDefaultExcludes: false, allowEmpty: true)
-    }
+    Map source = [name: "kaniko-${UUID.randomUUID()}".toString()]
+    return source + (isRemote ? [kind: 'url'] : stashed(options, source.name))
+}
+
+private Map stashed(Map options, String name) {
     String dockerfile = options.dockerfile ?: 'Dockerfile'
+    dir(options.context) {
+        List<String> ignoreFiles = ["${dockerfile}.dockerignore".toString(), '.dockerignore']
+        String file = fileExists(ignoreFiles[0]) ? ignoreFiles[0] : ignoreFiles[1]
+        String excludes = excludes(fileExists(file) ? readFile(file: file, encoding: 'UTF-8') : '')
+        stash(name: name, excludes: excludes, useDefaultExcludes: false, allowEmpty: true)
+        // the engine needs these, whatever the file says; patterns that exclude win over those that include
+        String always = ([dockerfile] + ignoreFiles).join(',')
+        stash(name: "${name}-dockerfile", includes: always, useDefaultExcludes: false, allowEmpty: true)
+    }
     boolean outside = dockerfile.startsWith('/') || dockerfile.contains('..')
     String path = outside ? kanikoArguments.dockerfile(options, [workspace: pwd()]) : null
-    return [kind: 'stash', name: name, labels: labels(options),
+    return [kind: 'stash', labels: labels(options),
             dockerfile: path ? readFile(file: path, encoding: 'UTF-8') : null]
+}
+
+/**
+ * What a .dockerignore file leaves out, as Ant's patterns: less than all of it where they cannot say it, never more.
+ * The engine goes by the file too, so what is sent in vain is in no image.
+ */
+@NonCPS
+String excludes(String text) {
+    List<List<String>> found = []
+    text.replaceFirst('^\uFEFF', '').tokenize('\n').each { line ->
+        String pattern = line.startsWith('#') ? '' : line.trim()
+        boolean isException = pattern.startsWith('!')
+        List<String> parts = (isException ? pattern.substring(1).trim() : pattern).tokenize('/').findAll { it != '.' }
+        if (isException) {
+            found = found.findAll { !mayMeet(it, parts) }
+        } else if (parts && parts.every { isAlikeInAnt(it) }) {
+            found.add(parts)
+        }
+    }
+    // a pattern means all below it too, and one that ends in two stars nothing but that
+    return found.collect { it.join('/') + (it.last() == '**' ? '/*' : '/**') }.join(',')
+}
+
+/** Blanks and commas separate Ant's patterns, brackets and backslashes mean nothing there. */
+@NonCPS
+private boolean isAlikeInAnt(String part) {
+    return part == '**' || (part ==~ /[^\s,\[\]\\]+/ && part != '..' && !part.contains('**'))
+}
+
+/** Whether a path may match both patterns, by a folder above it too: unless plain names at their beginning differ. */
+@NonCPS
+private boolean mayMeet(List<String> one, List<String> other) {
+    int common = Math.min(one.size(), other.size())
+    for (int index = 0; index < common; index++) {
+        if (isWild(one[index]) || isWild(other[index])) {
+            return true
+        }
+        if (one[index] != other[index]) {
+            return false
+        }
+    }
+    return true
+}
+
+@NonCPS
+private boolean isWild(String part) {
+    return part ==~ /.*[*?\[\\].*/ || part == '..'
 }
 
 private def sourceOfJob() {
@@ -41,7 +99,9 @@ Map brought(Map options, Map source) {
     boolean below = !options.context.startsWith('/') && !options.context.contains('..')
     Map there = options + [context: below ? options.context : 'context', labels: source.labels + options.labels]
     dir(there.context) {
+        deleteDir() // an agent that is used again, or a workspace that stays, has the files of an earlier build
         unstash(source.name)
+        unstash("${source.name}-dockerfile")
     }
     if (source.dockerfile != null) {
         there.dockerfile = "${pwd(tmp: true)}/Dockerfile".toString()
@@ -53,7 +113,7 @@ Map brought(Map options, Map source) {
 /** The archive of an image that is not pushed must outlive the agent: back to the node, or to the build's page. */
 void handedOver(Map outcome, Map source) {
     String archive = outcome.result?.archive
-    if (archive && source.kind == 'stash') {
+    if (archive && source.name) {
         stash(name: "${source.name}-archive", includes: archive)
     } else if (archive) {
         archiveArtifacts(artifacts: archive)
@@ -62,7 +122,7 @@ void handedOver(Map outcome, Map source) {
 
 /** On the node that the build was called on. */
 void fetched(Map outcome, Map source) {
-    if (outcome.result?.archive && source.kind == 'stash') {
+    if (outcome.result?.archive && source.name) {
         unstash("${source.name}-archive")
     }
 }

@@ -81,5 +81,6 @@ def test_options_reach_the_image_and_missing_flags_are_named_before_the_build(la
     (missing,) = [entry for entry in resources.diagnoses() if entry["name"] == "copy-source-missing"]
     cause = missing["cause"].replace("{1}", "/home/jenkins/agent/workspace/options/missing")
     assert f"\nfailed:   cause: {cause}\n" in result.log
-    assert "\narchived: archived.tar true\n" in result.log
+    archive = f"{settings['LAB_REGISTRY'].replace(':', '+')}+options+archived+latest.tar"
+    assert f"\narchived: {archive} true\n" in result.log
     assert "\nall: one SUCCESS, two SUCCESS\n" in result.log

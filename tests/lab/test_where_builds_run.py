@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.lab.conftest import ROOT, Lab, synced_home
+from tests.support.git_server import serving
 from tests.support.pipeline import PipelineResult, run_pipeline
 from tests.support.registry import Registry
 from tests.support.repository import committed, git
@@ -30,6 +31,9 @@ SEEN = (
     "for p in /proc/[0-9]*; do grep -q zombie $p/status || cat $p/comm; done"
 )
 SOURCE = {
+    ".dockerignore": ".git\n*.txt\n!keep.txt\n**/Dockerfile\nleaky*\nslow/\n",
+    "keep.txt": "",
+    "drop.txt": "",
     "app/Dockerfile": APP,
     "app/hello.txt": "hello\n",
     "leaky/Dockerfile": f"{BASE}"
@@ -75,6 +79,7 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "kaniko": kaniko,
             "second": {**kaniko, "labels": ["second"]},
             "maven": {"labels": ["maven"], "yamlFile": "maven.yaml"},
+            "warm": kaniko | {"labels": ["warm"], "idleMinutes": 1},
             "shared": kaniko | {"labels": ["shared"], "pod": {"spec": SHARED}},
         }
 
@@ -165,9 +170,15 @@ def test_in_a_node_without_a_builder_the_context_is_what_that_node_made(
     context = {name for name in files if name.startswith("/app/")}
     assert context == {"/app/Dockerfile", "/app/busybox", "/app/hello.txt", "/app/made"}
     assert said(result, "other") == f"{registry.manifest('where/other', '1')[0]} true"
-    assert said(result, "archived") == "archived.tar null true"
+    name = f"{lab.settings['LAB_REGISTRY'].replace(':', '+')}+where+archived+1.tar"
+    assert said(result, "archived") == f"{name} null true"
     assert f'"RepoTags":["{lab.settings["LAB_REGISTRY"]}/where/archived:1"]' in result.log
     assert registry.files("where/in-dir", "1").keys() == files.keys()
+    whole = {name for name in registry.files("where/whole", "1") if name.startswith("/app/")}
+    kept = {".dockerignore", "busybox", "keep.txt", "app/busybox", "app/hello.txt", "app/made", "look/busybox"}
+    assert whole == {f"/app/{name}" for name in [*kept, "other/Dockerfile.two"]}
+    # of the whole also drop.txt, as an exception follows its line; then what is sent in any case
+    assert re.findall(r"^Stashed (\d+) file", result.log, re.MULTILINE)[:4] == ["4", "1", "9", "2"]
     assert not set(lab.living_pods("kaniko-", "maven-")) & set(pods(result))
 
 
@@ -183,6 +194,34 @@ def test_in_a_node_of_another_template_the_build_goes_to_the_agent_that_is_named
     assert len(names) == 3  # that of podTemplate has a name of its own
     assert said(result, "own") == said(result, "inherited") == "built here"
     assert not set(lab.living_pods("kaniko-", "second-", "named-agent")) & set(pods(result))
+
+
+def test_an_agent_that_served_before_has_the_files_of_this_node_only(
+    registry: Registry, lab: Lab, home: Path, source: Path
+) -> None:
+    result = run(lab, "warm", home, source)
+    assert result.result == "SUCCESS", result.log
+    assert len(set(re.findall(r"^Agent (warm-\S+) is provisioned", result.log, re.MULTILINE))) == 1
+    contexts = [set(registry.files("where/warm", tag)) for tag in ("1", "2")]
+    assert contexts[0] - contexts[1] == {"/app/made/first"}
+    assert contexts[1] - contexts[0] == {"/app/made/second"}
+
+
+def test_archives_of_images_that_are_not_pushed_are_all_in_the_node_that_called(
+    lab: Lab, home: Path, tmp_path: Path
+) -> None:
+    """Also where the builder fetched the context itself."""
+    (tmp_path / "work").mkdir()
+    committed(tmp_path / "work", {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"})
+    git(tmp_path, "clone", "--quiet", "--bare", "work", "app.git")
+    address = lab.settings["LAB_REGISTRY_ADDRESS"].partition(":")[0]
+    with serving(tmp_path, address) as host:
+        result = run(lab, "archives", home, None, URL=f"git://{address}:{host.port}/app.git")
+    assert result.result == "SUCCESS", result.log
+    place = f"{lab.settings['LAB_REGISTRY'].replace(':', '+')}+where+app"
+    assert said(result, "archives").split() == [f"{place}+api.tar", f"{place}+web.tar"]
+    assert f"\n  api  SUCCESS    {place}+api.tar\n  web  SUCCESS    {place}+web.tar\n" in result.log
+    assert said(result, "url") == f"{place}+url.tar true"
 
 
 def test_declarative_pipelines(registry: Registry, lab: Lab, home: Path, source: Path) -> None:

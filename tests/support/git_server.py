@@ -34,11 +34,12 @@ class Host:
 
     folder: Path
     port: int = 0
+    address: str = "127.0.0.1"
     account: str = "ci-bot:s3cret/+="
     accounts_seen: list[str] = field(default_factory=list)
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{name}"
+        return f"http://{self.address}:{self.port}/{name}"
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -48,9 +49,9 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Host]:
-    """Serve the bare repositories of a folder."""
-    host = Host(folder)
+def serving(folder: Path, address: str = "127.0.0.1") -> Iterator[Host]:
+    """Serve the bare repositories of a folder at an address of this machine."""
+    host = Host(folder, address=address)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -96,7 +97,7 @@ def serving(folder: Path) -> Iterator[Host]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((address, 0), Handler) as server:
         host.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

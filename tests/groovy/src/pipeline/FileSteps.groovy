@@ -20,7 +20,10 @@ class FileSteps {
     private final Build build = Build.current
     private final Map<String, File> stashes = Collections.synchronizedMap([:])
 
-    static String resolve(Context context, String path) { path.startsWith('/') ? path : "$context.folder/$path" }
+    /** Without `.` and `..`, as Jenkins' own paths. */
+    static String resolve(Context context, String path) {
+        return Paths.get(context.folder).resolve(path).normalize().toString()
+    }
 
     /** Reads just as many bytes as there are: the end of the input cannot be told over this connection. */
     static void write(Agent agent, String path, byte[] bytes) {
