@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,13 +27,15 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synced_home(tmp_path_factory.mktemp("fleet"))
 
 
-def build(lab: Lab, home: Path, folder: Path, name: str) -> PipelineResult:
+def build(
+    lab: Lab, home: Path, folder: Path, name: str, jenkinsfile: str = "Jenkinsfile", more: Sequence[str] = ()
+) -> PipelineResult:
     example = EXAMPLES / name
     files = {path.name: path.read_text(encoding="utf-8") for path in example.iterdir()}
     source = committed(folder, files)
     environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
     result = run_pipeline(
-        example / "Jenkinsfile", home, ROOT, source, environment, lab.kubeconfig, job=name, build_number=7
+        example / jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=name, build_number=7, more=more
     )
     assert result.result == "SUCCESS", result.log
     return result
@@ -80,3 +84,14 @@ def test_private_base(lab: Lab, home: Path, registry: Registry, tmp_path: Path) 
     _, base = registry.manifest("library/python", "3.11-slim")
     assert [layer["digest"] for layer in manifest["layers"][:-1]] == [layer["digest"] for layer in base["layers"]]
     assert set(registry.files("team/on-private-base", "7", BASE_LAYERS)) == {"/etc/motd"}
+
+
+def test_private_base_with_credentials_of_jenkins(lab: Lab, registry: Registry, tmp_path: Path) -> None:
+    home = synced_home(tmp_path, lambda config: config["defaults"].pop("registrySecret"))
+    account = {"type": "usernamePassword", "username": registry.user, "password": registry.password}
+    (tmp_path / "credentials.json").write_text(json.dumps({"registry": account}), encoding="utf-8")
+    more = ["--credentials", str(tmp_path / "credentials.json")]
+    result = build(lab, home, tmp_path / "source", "private-base", "Jenkinsfile.credentials", more)
+    digest, _ = registry.manifest("team/on-private-base", "7-credentials")
+    assert said(result, "pushed") == f"{lab.settings['LAB_REGISTRY']}/team/on-private-base@{digest}"
+    assert set(registry.files("team/on-private-base", "7-credentials", BASE_LAYERS)) == {"/etc/motd"}
