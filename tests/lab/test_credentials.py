@@ -6,6 +6,10 @@ import base64
 import hashlib
 import json
 import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,3 +150,56 @@ def test_a_context_that_holds_the_folder_of_the_credentials_is_refused(build: Pi
 
 def test_nothing_is_left_beside_the_workspace(build: PipelineResult) -> None:
     assert said(build, "left") == "[]"
+
+
+HELPED = """@Library('jenkins-kaniko') _
+node('kaniko') {
+    writeFile(file: 'Dockerfile', text: "FROM ${env.REGISTRY}/library/python:3.11-slim\\nCOPY Dockerfile /\\n")
+    def image = kanikoBuild(image: "${env.REGISTRY}/credentials/helped:1", credentialsId: 'config', cache: false)
+    echo "helped: ${image.ref}"
+}
+"""
+HELPER = """#!/busybox/sh
+read -r server
+echo "{\\"ServerURL\\":\\"$server\\",\\"Username\\":\\"USER\\",\\"Secret\\":\\"PASSWORD\\"}"
+"""
+
+
+@pytest.fixture
+def helper(lab: Lab, registry: Registry) -> Iterator[str]:
+    """A Secret with a program that stands for a cloud's helper and knows the lab's account."""
+    name = f"helper-{uuid.uuid4().hex[:6]}"
+    script = HELPER.replace("USER", registry.user).replace("PASSWORD", registry.password)
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"helper": script}}
+    lab.kubectl("create", "-n", lab.settings["LAB_NAMESPACE"], "-f", "-", stdin=json.dumps(secret))
+    yield name
+    lab.kubectl("delete", "-n", lab.settings["LAB_NAMESPACE"], "secret", name)
+
+
+def test_the_engine_asks_the_helper_that_a_docker_config_names(
+    lab: Lab, registry: Registry, helper: str, tmp_path: Path
+) -> None:
+    program = {"name": "helper", "mountPath": "/kaniko/docker-credential-ecr-login", "subPath": "helper"}
+
+    def with_helper(config: dict[str, Any]) -> None:
+        config["defaults"].pop("registrySecret")
+        template = config["templates"]["kaniko"]
+        template["containers"] = [{"name": "kaniko", "volumeMounts": [program]}]
+        template["volumes"] = [{"name": "helper", "secret": {"secretName": helper, "defaultMode": 0o755}}]
+
+    config = json.dumps({"credHelpers": {lab.settings["LAB_REGISTRY"]: "ecr-login"}})
+    store = {"config": {"type": "file", "name": "config.json", "content": config}}
+    (tmp_path / "credentials.json").write_text(json.dumps(store), encoding="utf-8")
+    (tmp_path / "Jenkinsfile").write_text(HELPED, encoding="utf-8")
+    result = run_pipeline(
+        tmp_path / "Jenkinsfile",
+        synced_home(tmp_path, with_helper),
+        ROOT,
+        env={"REGISTRY": lab.settings["LAB_REGISTRY"]},
+        kubeconfig=lab.kubeconfig,
+        job="helped",
+        more=["--credentials", str(tmp_path / "credentials.json")],
+    )
+    assert result.result == "SUCCESS", result.log
+    digest, _ = registry.manifest("credentials/helped", "1")
+    assert said(result, "helped") == f"{lab.settings['LAB_REGISTRY']}/credentials/helped@{digest}"
