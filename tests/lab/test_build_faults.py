@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.building import SHELL, Builds, Run, write
-from tests.lab.disturbing import evict, pod_of, reads, said_until, started, wait_until, write_large
+from tests.lab.disturbing import evict, pod_of, reads, said_until, started, wait_until, write_large, write_zeros
 from tests.support.registry import Registry
 from tests.support.registry_proxy import RegistryProxy
 
@@ -128,4 +128,21 @@ def test_a_quota_that_is_full_is_waited_for(builds: Builds, image: str, tmp_path
         builds.kubectl("delete", "quota", "full", "--ignore-not-found")
     assert (process.returncode, output.partition("@")[0]) == (0, f"{image}"), said + more
     assert said.startswith("waiting: FailedCreate: ")
+    assert builds.left() == []
+
+
+def test_a_disk_that_is_full_before_the_context_is_there_is_explained(
+    builds: Builds, image: str, tmp_path: Path
+) -> None:
+    """The small profile has 5 GiB; they are filled at once, instead of by a context that takes minutes."""
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    (tmp_path / "large").write_bytes(os.urandom(3_000_000))
+    last = write_zeros(tmp_path, 4_000_000_000)
+    fill = ["/busybox/sh", "-c", "fallocate -l 5400M /jenkins-kaniko/big"]
+    with started(builds, tmp_path, ".", "-t", f"{image}:large", "--name", "large") as process:
+        wait_until(lambda: reads(process, last))
+        builds.kubectl("exec", pod_of(builds, "large"), "-c", "context", "--", *fill)
+        output, said = process.communicate(timeout=180)
+    assert (process.returncode, output) == (7, ""), said
+    assert "cause: the pod used more disk than it may, and was removed\n" in said
     assert builds.left() == []
