@@ -16,6 +16,7 @@ from jenkins_kaniko.buildjob import Probe, Spec
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.jobs import made
+from jenkins_kaniko.patience import patiently
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.templates import PROFILES
 from jenkins_kaniko.waiting import Waiting
@@ -182,7 +183,7 @@ class _Run:
         return Probed(self._probe.command, output=self._output(), error=error)
 
     def _output(self) -> str:
-        printed = self._door.printed(self._pod, CONTAINER, KEPT_BYTES + 1)
+        printed = patiently(lambda: self._door.printed(self._pod, CONTAINER, KEPT_BYTES + 1))
         return printed[:KEPT_BYTES].decode("utf-8", "replace") + (CUT if len(printed) > KEPT_BYTES else "")
 
 

@@ -185,6 +185,20 @@ def test_an_api_server_may_be_away_for_a_while() -> None:
     assert (found.exit_code, found.output, found.error) == (0, "x", None)
 
 
+def test_an_api_server_may_be_away_when_the_command_ended() -> None:
+    class Away(FakeCluster):
+        answers = [LOST, LOST]  # noqa: RUF012 - of this test alone
+
+        def printed(self, pod: str, container: str, limit: int) -> bytes:
+            if self.answers:
+                raise self.answers.pop()
+            return super().printed(pod, container, limit)
+
+    cluster = Away([[ended()], [stopped(0)]], output=b"1.4")
+    found = build(spec(probe=Probe("app", 60)), context(), cluster, Told().listener).probed
+    assert found == Probed("app", exit_code=0, output="1.4", seconds=0)
+
+
 def test_the_secrets_of_the_build_stay_there() -> None:
     cluster = FakeCluster([[ended()], [stopped(0)]])
     build(spec(probe=Probe("app", 60), secrets={"token": b"x"}), context(), cluster, Told().listener)
