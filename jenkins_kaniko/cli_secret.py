@@ -6,7 +6,12 @@ import click
 
 from jenkins_kaniko.cli_groups import LazyGroup
 
-COMMANDS = {"create": "cli_secret_write", "check": "cli_secret_check", "rotate": "cli_secret_write"}
+COMMANDS = {
+    "create": "cli_secret_write",
+    "check": "cli_secret_check",
+    "rotate": "cli_secret_write",
+    "remove": "cli_secret_remove",
+}
 
 
 @click.group(cls=LazyGroup, modules=COMMANDS, functions={})

@@ -14,6 +14,13 @@ SCHEDULE = "17 */4 * * *"
 LONGEST_NAME = 52
 """Of a CronJob: Kubernetes appends 11 characters to it for each Job."""
 NOBODY = 65532
+RENEWING = ("CronJob", "RoleBinding", "Role", "ServiceAccount")
+"""The kinds of what is made for it; the first one begins everything else."""
+
+
+def name_of(secret: str) -> str:
+    """Return the name of all objects that are made for the renewal of a Secret."""
+    return f"{secret}-renew"
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Renewal:
     @property
     def name(self) -> str:
         """Of all objects that are made for it."""
-        return f"{self.secret}-renew"
+        return name_of(self.secret)
 
 
 def manifests(renewal: Renewal, namespace: str) -> Sequence[dict[str, Any]]:

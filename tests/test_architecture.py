@@ -18,7 +18,14 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"cli_build", "cli_builds", "cli_config", "cli_doctor", "cli_explain", "cli_fleet", "cli_import", "cli_secret"},
-    {"cli_registry", "cli_registry_images", "cli_registry_verify", "cli_secret_check", "cli_secret_write"},
+    {
+        "cli_registry",
+        "cli_registry_images",
+        "cli_registry_verify",
+        "cli_secret_check",
+        "cli_secret_remove",
+        "cli_secret_write",
+    },
     {
         "cli_build_after",
         "cli_build_all",
@@ -51,6 +58,7 @@ LAYERS = (
     {"sync", "build", "stoppable", "buildspecs"},
     {"probe"},
     {"attempt", "buildspec", "buildconfig", "isolation", "leftovers"},
+    {"registry_secret_remove"},
     {"ecr_renewal", "secret_check"},
     {"builds", "cluster_builds", "jobs", "registry", "registry_secret", "waiting"},
     {"buildjob", "cluster_objects", "cluster_pods"},

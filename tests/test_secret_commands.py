@@ -274,3 +274,53 @@ def test_the_name_of_what_renews_is_one_that_the_cluster_takes(
         f"the CronJob is called {name}-renew"
     )
     assert door.secrets == {}
+
+
+def made_for_ecr(run: Run, monkeypatch: pytest.MonkeyPatch, *namespaces: str) -> None:
+    monkeypatch.setattr(cli_secret_write, "ecr_accounts", lambda _region: {"ecr.example.com": Account("AWS", PASSWORD)})
+    where = [word for one in namespaces for word in ("-n", one)]
+    done = run("create", "ecr", *where, "--ecr", "eu-central-1", "--renew-image", "i", "--aws-role", "arn")
+    assert done.exit_code == 0, done.output
+
+
+RENEWAL = [f"{kind} {{0}}/ecr-renew" for kind in ("cronjob", "rolebinding", "role", "serviceaccount")]
+
+
+def test_what_create_made_is_removed_in_every_namespace(
+    run: Run, door: FakeSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_for_ecr(run, monkeypatch, "a", "b")
+    run("create", "other", *GHCR, "--password-stdin", stdin=PASSWORD)
+    asked = run("remove", "ecr")
+    assert isinstance(asked.exception, errors.RefusedError)
+    every = [text.format(one) for one in ("a", "b") for text in [*RENEWAL, "secret {0}/ecr"]]
+    assert str(asked.exception) == f"Remove {', '.join(every)}? Nobody can be asked here: give --yes"
+    assert len(door.others) == 8
+    done = run("remove", "ecr", "--yes")
+    assert (done.exit_code, done.stdout) == (0, "".join(f"removed: {one}\n" for one in every))
+    assert (list(door.secrets), door.others) == ([("here", "other")], {})
+    again = run("remove", "ecr", "--yes")
+    assert isinstance(again.exception, errors.WrongInputError)
+    assert str(again.exception) == "secret ecr: none that this command made; nothing to remove"
+
+
+def test_only_the_copies_that_are_named_are_removed(
+    run: Run, door: FakeSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_for_ecr(run, monkeypatch, "a", "b")
+    done = run("remove", "ecr", "-n", "b", "-y", "-o", "json")
+    assert json.loads(done.stdout)["removed"] == [text.format("b") for text in [*RENEWAL, "secret {0}/ecr"]]
+    assert list(door.secrets) == [("a", "ecr")]
+    assert {namespace for _, namespace, _ in door.others} == {"a"}
+
+
+def test_what_somebody_else_made_stays(run: Run, door: FakeSecrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_for_ecr(run, monkeypatch, "a", "b")
+    door.others["CronJob", "a", "ecr-renew"]["metadata"] = {"name": "ecr-renew", "namespace": "a"}
+    door.put("ecr", {"auths": {}}, "c")
+    refused = run("remove", "ecr", "-n", "a", "-n", "c", "--yes")
+    assert isinstance(refused.exception, errors.RefusedError)
+    assert str(refused.exception) == "secret c/ecr: not made by this command; nothing was removed"
+    assert (len(door.secrets), len(door.others)) == (3, 8)
+    assert run("remove", "ecr", "-n", "a", "--yes").exit_code == 0
+    assert [one for one in door.others if one[1] == "a"] == [("CronJob", "a", "ecr-renew")]

@@ -183,7 +183,9 @@ def test_who_may_not_write_secrets_is_told(builds: Builds) -> None:
     assert f"try: kubectl auth can-i get secrets -n {builds.namespace}" in done.stderr
 
 
-def test_the_role_in_the_docs_is_enough_and_not_too_much(builds: Builds, registry: Registry, tmp_path: Path) -> None:
+def test_the_role_in_the_docs_is_enough_and_not_too_much(
+    builds: Builds, registry: Registry, aws: AwsDouble, tmp_path: Path
+) -> None:
     builds.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "secret.yaml"))
     builds.kubectl("create", "serviceaccount", "accounts")
     who = f"--serviceaccount={builds.namespace}:accounts"
@@ -202,6 +204,18 @@ def test_the_role_in_the_docs_is_enough_and_not_too_much(builds: Builds, registr
     everywhere = by_role(*rotated)
     assert everywhere.returncode == 5
     assert "try: kubectl auth can-i list secrets; or name the namespaces by -n" in everywhere.stderr
+
+    of_aws = {"AWS_ENDPOINT_URL": aws.url, "AWS_ACCESS_KEY_ID": aws.key_id, "AWS_SECRET_ACCESS_KEY": aws.secret}
+    renewed = ["--ecr", "eu-central-1", "--renew-image", "lab.test/none:1", "--aws-secret", "aws"]
+    assert secret(builds.lab, "create", "to-remove", *where, *renewed, **of_aws).returncode == 0
+    removed = by_role("remove", "to-remove", *where, "--yes")
+    kinds = ("cronjob", "rolebinding", "role", "serviceaccount")
+    names = [*(f"{kind} {builds.namespace}/to-remove-renew" for kind in kinds), f"secret {builds.namespace}/to-remove"]
+    assert (removed.returncode, removed.stdout) == (0, "".join(f"removed: {one}\n" for one in names)), removed.stderr
+    label = "jenkins-kaniko/registry-secret=to-remove"
+    assert builds.kubectl("get", f"{','.join(kinds)},secret", "-l", label, "-o", "name") == ""
+    foreign = by_role("remove", "docker-config", *where, "--yes")
+    assert (foreign.returncode, "not made by this command; nothing was removed" in foreign.stderr) == (4, True)
 
 
 def test_no_password_is_seen_by_who_looks(builds: Builds) -> None:

@@ -37,8 +37,14 @@ class FakeSecrets:
         return {key: base64.b64decode(entry["auth"]).decode() for key, entry in auths.items()}
 
     def read(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
-        assert kind == "Secret"
+        if kind != "Secret":
+            return self.others.get((kind, str(namespace), name))
         return self.secrets.get((str(namespace), name))
+
+    def delete(self, kind: str, name: str, namespace: str | None = None) -> bool:
+        if kind != "Secret":
+            return self.others.pop((kind, str(namespace), name), None) is not None
+        return self.secrets.pop((str(namespace), name), None) is not None
 
     def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]:
         assert (kind, namespace) == ("Secret", None)
