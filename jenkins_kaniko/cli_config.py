@@ -62,19 +62,40 @@ def validate(config: Path, output: str, strict: bool) -> None:
 )
 @click.option("--template", "only", metavar="NAME", help="Only this template.")
 @click.option("--cloud", metavar="CONTROLLER", help="The whole cloud of this controller, which needs its ensureCloud.")
-def render(words: tuple[str, ...], config: Path, output: str, form: str, only: str | None, cloud: str | None) -> None:
+@click.option("--namespace", metavar="NAMESPACE", help="With rbac and --account: where the roles count.")
+@click.option(
+    "--account", metavar="NAMESPACE:NAME", help="With rbac: print also what gives it to this service account."
+)
+@click.option(
+    "--object", "objects", multiple=True, metavar="NAME=OTHER",
+    help="With rbac and --account: another name of an object that a role names; may be repeated.",
+)  # fmt: skip
+def render(
+    words: tuple[str, ...],
+    config: Path,
+    output: str,
+    form: str,
+    only: str | None,
+    cloud: str | None,
+    namespace: str | None,
+    account: str | None,
+    objects: tuple[str, ...],
+) -> None:
     """Print the agent pods, or with rbac the rights that commands need in a cluster; no controller needed.
 
     \b
     Examples:
       jenkins-kaniko render --template kaniko
       jenkins-kaniko render rbac build | kubectl apply -n builds -f -
+      jenkins-kaniko render rbac build --namespace builds --account ci:builder | kubectl apply -f -
       jenkins-kaniko render --format helm > templates.yaml
       jenkins-kaniko render --format configmap --cloud main | kubectl apply -f -
     """
     if words:
-        click.echo(_roles(*words), nl=False)
+        click.echo(_roles(namespace, account, objects, *words), nl=False)
         return
+    if namespace or account or objects:
+        raise click.UsageError("--namespace, --account, --object: are for `render rbac`")
     from jenkins_kaniko import forms
 
     if cloud and (only or form == forms.POD):
@@ -99,16 +120,27 @@ def render(words: tuple[str, ...], config: Path, output: str, form: str, only: s
         click.echo(forms.as_text(form, data), nl=False)
 
 
-def _roles(what: str, *names: str) -> str:
-    """Return the packaged roles of some commands, or of all, as they are, with the comments on how to give them."""
-    from jenkins_kaniko import resources
+def _roles(namespace: str | None, account: str | None, objects: tuple[str, ...], what: str, *names: str) -> str:
+    """Return the packaged roles of some commands, or of all, given to an account or as they are, with comments."""
+    from jenkins_kaniko import rbac, resources
+    from jenkins_kaniko.render import dump
 
     there = resources.roles()
     if what != "rbac":
         raise click.UsageError(f"{what!r} cannot be rendered; allowed: rbac, or nothing for the agent pods")
     if unknown := [name for name in names if name not in there]:
         raise click.UsageError(f"no roles are called {', '.join(unknown)}; there are: {', '.join(there)}")
-    return "---\n".join(resources.text(f"rbac/{name}.yaml") for name in names or there)
+    if not account:
+        if namespace or objects:
+            raise click.UsageError("--namespace and --object: need --account NAMESPACE:NAME")
+        return "---\n".join(resources.text(f"rbac/{name}.yaml") for name in names or there)
+    if not namespace:
+        raise click.UsageError("--account: needs --namespace, where the roles count")
+    pairs = [one.partition("=") for one in objects]
+    if wrong := [old for old, _, new in pairs if not (old and new)]:
+        raise click.UsageError(f"--object: {wrong[0]!r} has no other name; write NAME=OTHER")
+    made = rbac.given(names or there, namespace, account, {old: new for old, _, new in pairs})
+    return "---\n".join(dump(one) for one in made)
 
 
 @click.command()

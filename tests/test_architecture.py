@@ -58,7 +58,7 @@ LAYERS = (
     {"sync", "build", "stoppable", "buildspecs"},
     {"probe"},
     {"attempt", "buildspec", "buildconfig", "isolation", "leftovers"},
-    {"registry_secret_remove"},
+    {"rbac", "registry_secret_remove"},
     {"ecr_renewal", "secret_check"},
     {"builds", "cluster_builds", "jobs", "registry", "registry_secret", "waiting"},
     {"buildjob", "cluster_objects", "cluster_pods"},

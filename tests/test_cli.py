@@ -182,6 +182,55 @@ def test_the_rights_of_commands_are_printed(run: Run) -> None:
     assert f"no roles are called bild; there are: {', '.join(names)}" in wrong.err
 
 
+def test_the_rights_are_printed_with_what_gives_them(run: Run) -> None:
+    given = ["--namespace", "builds", "--account", "ci:builder"]
+    parts = list(
+        yaml.safe_load_all(run("render", "rbac", "build-isolate", *given, "--object", "docker-config=ecr").out)
+    )
+    plain = list(yaml.safe_load_all(run("render", "rbac", "build-isolate").out))
+    name, group = "jenkins-kaniko-isolate", "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "namespace": "ci", "name": "builder"}
+    everywhere = {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"{name}-ci-builder"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+        "subjects": [subject],
+    }
+    there = {
+        **everywhere,
+        "kind": "RoleBinding",
+        "metadata": {"name": f"{name}-ci-builder", "namespace": "builds"},
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+    }
+    role = {**plain[1], "metadata": {"name": name, "namespace": "builds"}}
+    role["rules"] = [{**plain[1]["rules"][0], "resourceNames": ["ecr"]}, plain[1]["rules"][1]]
+    assert parts == [plain[0], everywhere, role, there]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["rbac", "build", "--account", "ci:x"], "--account: needs --namespace, where the roles count"),
+        (["rbac", "build", "--namespace", "a"], "--namespace and --object: need --account NAMESPACE:NAME"),
+        (
+            ["rbac", "build", "--namespace", "a", "--account", "x"],
+            "--account: 'x' cannot be used; allowed: NAMESPACE:NAME",
+        ),
+        (
+            ["rbac", "build-isolate", "--namespace", "a", "--account", "ci:x", "--object", "y=z"],
+            "--object: the roles name no y; they name docker-config, registry-ca",
+        ),
+        (["rbac", "--namespace", "a", "--account", "ci:x", "--object", "y"], "--object: 'y' has no other name"),
+        (["--account", "ci:x"], "--namespace, --account, --object: are for `render rbac`"),
+    ],
+)
+def test_rights_that_cannot_be_given_so(run: Run, arguments: list[str], says: str) -> None:
+    done = run("render", *arguments)
+    assert (done.code, done.out) == (1, "")
+    assert says in done.err
+
+
 def test_one_template_can_be_rendered(run: Run) -> None:
     [item] = yaml.safe_load(run("render", "--format", "jcasc", "--template", "big").out)
     assert item["name"] == "big"

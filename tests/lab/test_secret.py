@@ -18,7 +18,7 @@ from jenkins_kaniko.dockerconfig import Account
 from jenkins_kaniko.ecr_renewal import Renewal, manifests
 from jenkins_kaniko.errors import RefusedError
 from jenkins_kaniko.registry_secret import manifest
-from tests.lab.building import COMMAND, ROOT, SHELL, Builds, Run, build_namespace, write, write_kubeconfig
+from tests.lab.building import COMMAND, SHELL, Builds, Run, build_namespace, write, write_kubeconfig
 from tests.lab.conftest import Lab
 from tests.support.aws_double import REGISTRY, AwsDouble
 from tests.support.registry import Registry
@@ -186,10 +186,10 @@ def test_who_may_not_write_secrets_is_told(builds: Builds) -> None:
 def test_the_role_in_the_docs_is_enough_and_not_too_much(
     builds: Builds, registry: Registry, aws: AwsDouble, tmp_path: Path
 ) -> None:
-    builds.kubectl("apply", "-f", str(ROOT / "resources" / "jenkins_kaniko" / "rbac" / "secret.yaml"))
     builds.kubectl("create", "serviceaccount", "accounts")
-    who = f"--serviceaccount={builds.namespace}:accounts"
-    builds.kubectl("create", "rolebinding", "accounts", "--role=jenkins-kaniko-secret", who)
+    given = ["--namespace", builds.namespace, "--account", f"{builds.namespace}:accounts"]
+    roles = subprocess.run([COMMAND, "render", "rbac", "secret", *given], capture_output=True, text=True, check=True)
+    builds.lab.kubectl("apply", "-f", "-", stdin=roles.stdout)
     write_kubeconfig(builds, tmp_path / "config", account="accounts")
 
     def by_role(*arguments: str) -> subprocess.CompletedProcess[str]:
