@@ -24,6 +24,14 @@ TAG = "jenkins-kaniko-doctor"
 ENDS_HERE = "jenkins-kaniko-doctor-ends-here"
 TRIAL = f"FROM scratch\nCOPY {ENDS_HERE} /\n"
 BUILD = "FROM scratch\nCOPY Dockerfile /\n"
+API = "kubernetes.default.svc:443"
+ASKED = "checking push permission"
+"""What Kaniko says when it was not given leave (its pkg/executor/push.go)."""
+NO_DNS = {"unknown-host", "dns-failure"}
+NO_DNS_FIX = (
+    "kubectl get pods,endpoints -n kube-system -l k8s-app=kube-dns; the cluster's DNS has to run, and network policies "
+    "have to allow the way to it"
+)
 FIXES = {
     "registry-login": ANEW,
     "unknown-authority": f"{CA_ANEW}; build with --ca-bundle {{config_map}}",
@@ -48,12 +56,8 @@ def pushing(place: Place, image: str, door: Door, *, build: bool) -> Iterator[Fi
         build: make and push an image, with a tag of doctor's own, and let a node pull it.
     """
     target = f"{split_tag(image)[0]}:{TAG}"
-    spec = replace(place.spec, options={**place.spec.options, "image": target})
-    context = _context(BUILD if build else TRIAL)
-    quiet = Listener(note=_nobody, detail=_nobody, line=_nobody)
     try:
-        archive = transport.packed(context.tar())
-        digest = Attempt(spec, 1, context, archive, door, quiet, seconds=spec.timeout).digest()
+        digest = _attempted(place, target, door, BUILD if build else TRIAL)
     except FailedError as failure:
         if ENDS_HERE not in failure.seen.log:
             yield _failure(place, target, failure.seen)
@@ -68,6 +72,30 @@ def _pulled(place: Place, image: str, door: Door) -> Iterator[Finding]:
     except UnreachableError:  # then it is not known to be ours
         ours = None
     yield from checks_installed.pulling(place, ours, door) if ours else checks_node.pulling(place, image, door)
+
+
+def starting(place: Place, door: Door) -> Iterator[Finding]:
+    """Yield why a builder's pod does not start there, or finds nobody by name; for where nobody said what is pushed.
+
+    Kaniko asks the cluster's API for leave to push, which is everywhere, and no registry: what counts is an answer.
+    """
+    try:
+        _attempted(place, f"{API}/{TAG}", door, TRIAL)
+    except FailedError as failure:
+        found = diagnosis(failure.seen)
+        if found.name in NO_DNS:
+            yield replace(_failure(place, API, failure.seen), fix=NO_DNS_FIX)
+        elif ASKED not in failure.seen.log:
+            yield _failure(place, place.spec.image or place.spec.engine["image"], failure.seen)
+
+
+def _attempted(place: Place, target: str, door: Door, dockerfile: str) -> str:
+    """Build, and return the digest of what was pushed. Raises FailedError where nothing was, as a trial always does."""
+    spec = replace(place.spec, options={**place.spec.options, "image": target})
+    context = _context(dockerfile)
+    quiet = Listener(note=_nobody, detail=_nobody, line=_nobody)
+    archive = transport.packed(context.tar())
+    return Attempt(spec, 1, context, archive, door, quiet, seconds=spec.timeout).digest()
 
 
 def _failure(place: Place, image: str, seen: Seen) -> Finding:

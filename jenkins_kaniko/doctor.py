@@ -24,18 +24,24 @@ KINDS: tuple[Kind, ...] = (
 def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
     """Return what is wrong with a place where builds run.
 
-    The trial push comes last, and only where nothing is known to be in its way: it would find the same again.
+    A trial comes last, and only where nothing is known to be in its way: it would find the same again.
 
     Args:
         door: for the trial.
-        build: try by making and pushing an image.
+        build: try by making and pushing an image, where one is named.
     """
     checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS, *checks_installed.CHECKS]
     found = list(_found(place, checks))
-    image = place.image
-    if image and not has_errors(found):
-        found += _found(place, [partial(checks_push.pushing, image=image, door=door, build=build)])
+    if not has_errors(found):
+        found += _found(place, [_trial(place.image, door, build=build)])
     return found
+
+
+def _trial(image: str | None, door: Door, *, build: bool) -> Check:
+    """Return the check that runs a builder: with what is to be pushed, or without where nobody said it."""
+    if image is None:
+        return partial(checks_push.starting, door=door)
+    return partial(checks_push.pushing, image=image, door=door, build=build)
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:

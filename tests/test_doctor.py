@@ -67,7 +67,12 @@ def place(image: str | None = None, **answers: Any) -> Place:
 
 
 def names(where: Place) -> list[str]:
-    return [one.name for one in doctor.examine(where, FakeCluster([[]]))]
+    return [one.name for one in doctor.examine(where, trial("error checking push permissions: 401"))]
+
+
+def trial(said: str) -> FakeCluster:
+    """Return a cluster where the builder of a trial ends with a word."""
+    return FakeCluster([[RUNNING], [ended(1)]], [[f"2026-01-01T00:00:00Z {said}".encode()]])
 
 
 def test_a_cluster_that_is_too_old_to_stream() -> None:
@@ -97,7 +102,7 @@ def test_what_may_not_be_seen_is_said_and_the_rest_is_seen() -> None:
 def test_a_rule_that_does_not_admit_what_is_tried_is_a_finding_and_the_rest_is_seen() -> None:
     """Between a dry run and the real thing somebody can make a quota, and a rule can be for pods of one kind."""
     words = "pod builds/doctor-pull: failed quota: all: must specify requests.memory"
-    found = doctor.examine(place(Node=DeniedError(words)), FakeCluster([[]]))
+    found = doctor.examine(place(Node=DeniedError(words)), trial("error checking push permissions: 401"))
     assert [(one.name, one.evidence) for one in found] == [
         ("object-refused", words),
         ("registry-secret-none", "there is no secret builds/docker-config"),
@@ -242,6 +247,23 @@ def test_what_a_network_policy_is_blamed_for(said: str, spec: dict[str, Any], na
         [[RUNNING], [ended(1)]], [[f"2026-01-01T00:00:00Z error checking push permissions: {said}".encode()]]
     )
     assert [one.name for one in checks_push.pushing(where, "r.example.com/app", cluster, build=False)] == [name]
+
+
+NXDOMAIN = "error checking push permissions: dial tcp: lookup kubernetes.default.svc on 10.0.0.10:53: no such host"
+DEAD = "error checking push permissions: dial tcp: lookup kubernetes.default.svc on 10.0.0.10:53: i/o timeout"
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("error checking push permissions: x509: certificate signed by unknown authority", []),
+        (NXDOMAIN, ["unknown-host"]),
+        (DEAD, ["dns-failure"]),
+        ("something else", ["unknown"]),
+    ],
+)
+def test_a_trial_where_nobody_said_what_is_pushed(said: str, names: list[str]) -> None:
+    assert [one.name for one in checks_push.starting(place(), trial(said))] == names
 
 
 def with_accounts(accounts: Mapping[str, Any]) -> Place:
