@@ -6,6 +6,7 @@ old one accepts what the new one signs, so that nodes and builders can change ov
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class Authority:
 
     Attributes:
         trusted: its own certificate, then those of earlier authorities that did not end yet.
-        crossed: its certificate as the authority before it signed it; empty for the first one.
+        crossed: its certificate as the authority before it signed it, then that one's as its own predecessor signed
+            it, and so on; empty for the first one.
     """
 
     key: bytes
@@ -59,8 +61,13 @@ def new_authority(name: str, now: datetime, before: Authority | None = None) -> 
         return Authority(_key_pem(key), _pem([own]))
     signer = before.certificate
     crossed = _authority_certificate(subject, key, signer.subject, _private_key(before.key), now, before.ends)
-    earlier = [one for one in x509.load_pem_x509_certificates(before.trusted) if one.not_valid_after_utc > now]
-    return Authority(_key_pem(key), _pem([own, *earlier]), _pem([crossed]))
+    earlier = _in_time(before.trusted, now)
+    return Authority(_key_pem(key), _pem([own, *earlier]), _pem([crossed, *_in_time(before.crossed, now)]))
+
+
+def _in_time(certificates: bytes, now: datetime) -> list[x509.Certificate]:
+    there = x509.load_pem_x509_certificates(certificates) if certificates else []
+    return [one for one in there if one.not_valid_after_utc > now]
 
 
 def outlived(authority: Authority, now: datetime) -> bool:
@@ -91,12 +98,24 @@ def server_certificate(authority: Authority, names: Sequence[str], now: datetime
 
 def serves(certificate: bytes, authority: Authority, names: Iterable[str], now: datetime) -> bool:
     """Return whether a server certificate is the authority's, has all names, and is far from its end."""
+    if not issued(certificate, authority):
+        return False
+    own = x509.load_pem_x509_certificate(certificate)
+    return set(names) <= set(_names(own)) and own.not_valid_after_utc - now > RENEWAL
+
+
+def issued(certificate: bytes, authority: Authority) -> bool:
+    """Return whether an authority signed a certificate; what is none is not."""
     try:
-        own = x509.load_pem_x509_certificate(certificate)
-        own.verify_directly_issued_by(authority.certificate)
+        x509.load_pem_x509_certificate(certificate).verify_directly_issued_by(authority.certificate)
     except (ValueError, TypeError, InvalidSignature):
         return False
-    return set(names) <= set(_names(own)) and own.not_valid_after_utc - now > RENEWAL
+    return True
+
+
+def fingerprint(certificate: bytes) -> str:
+    """Return what tells a certificate, with what is sent along, from another one."""
+    return hashlib.sha256(certificate).hexdigest()
 
 
 def ends(certificate: bytes) -> datetime:
@@ -135,7 +154,8 @@ def _authority_certificate(
     end: datetime,
 ) -> x509.Certificate:
     builder = _builder(subject, key, issuer, begin, end)
-    for extension in (x509.BasicConstraints(ca=True, path_length=1), _usage(signs=True)):
+    # without a limit: each later authority is one more between this one and the server
+    for extension in (x509.BasicConstraints(ca=True, path_length=None), _usage(signs=True)):
         builder = builder.add_extension(extension, critical=True)
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return builder.add_extension(authority, critical=False).sign(signer, hashes.SHA256())

@@ -24,6 +24,8 @@ from jenkins_kaniko.cli_registry_options import (
 )
 from jenkins_kaniko.cli_shared import output_option, print_json, say, told_as
 
+PASSWORD_BYTES = 72
+"""How much of a password bcrypt takes, by which the registry knows it."""
 COMMANDS = {
     "install": "cli_registry",
     "status": "cli_registry",
@@ -85,6 +87,8 @@ def install(
         objects, kept, wanted = opened(name, namespace, given, Dropped(no_accounts, own_ca, no_mirror, not_for))
         if password is not None and not (password and wanted.accounts):
             raise errors.WrongInputError("--password-stdin: needs a password on standard input, and --account NAME")
+        if password is not None and len(password.encode()) > PASSWORD_BYTES:
+            raise errors.WrongInputError(f"--password-stdin: longer than {PASSWORD_BYTES} bytes; choose a shorter one")
         made = registry_install.install(
             objects,
             wanted,

@@ -40,7 +40,10 @@ def ls(repository: str | None, name: str, namespace: str, output: str) -> None:
 
     with told_as("registry ls", output):
         objects, wanted = _installed(name, namespace)
-        images = registry_content.images(registry_content.content(objects, wanted), repository)
+        images = registry_content.images(
+            registry_content.content(objects, wanted),
+            registry_content.without_host(wanted, repository) if repository else None,
+        )
         if output == "json":
             print_json("registry ls", {"images": [asdict(image) for image in images]})
         else:
@@ -57,7 +60,7 @@ def ls(repository: str | None, name: str, namespace: str, output: str) -> None:
 def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool, output: str) -> None:
     """Remove each IMAGE, given as repository:tag or repository@digest, with all tags of the same digest.
 
-    Space is free again after `registry gc`.
+    The registry's own host may be before it, as `build` prints it. Space is free again after `registry gc`.
 
     \b
     Example:
@@ -67,8 +70,9 @@ def rm(images: tuple[str, ...], name: str, namespace: str, yes: bool, output: st
 
     with told_as("registry rm", output):
         objects, wanted = _installed(name, namespace)
+        references = [registry_content.without_host(wanted, one) for one in images]
         content = registry_content.content(objects, wanted)
-        found = {image: None for reference in images for image in registry_content.condemned(content, reference)}
+        found = {image: None for one in references for image in registry_content.condemned(content, one)}
         for image in found:
             say(_line(image))
         confirm(yes, f"Remove {count(len(found), 'tag')}?")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from jenkins_kaniko.buildjob import MANAGED
+from jenkins_kaniko.certificates import fingerprint
 from jenkins_kaniko.render import dump
 from jenkins_kaniko.templates import parsed, text_template
 
@@ -24,6 +25,8 @@ SETTINGS = "jenkins-kaniko/settings"
 """The annotation that keeps what was asked for, so that the next install need not be told again."""
 CONTENT = "jenkins-kaniko/content"
 """The annotation by which a pod is replaced when what it mounts has changed."""
+SERVED = "jenkins-kaniko/certificate"
+"""The annotation with the fingerprint of the certificate that the Deployment's pod serves."""
 STORAGE, CONFIG, TLS, ACCOUNTS = "/var/lib/registry", "/config", "/tls", "/accounts"
 CA_FILE = "ca.crt"
 HTPASSWD = "htpasswd"
@@ -201,6 +204,7 @@ def server(registry: Registry, mounted: Mapping[str, bytes]) -> list[dict[str, A
     deployment = parsed(
         text_template("registry.yaml").render(
             registry=registry, label=LABEL, content_key=CONTENT, content=content.hexdigest(),
+            served_key=SERVED, served=fingerprint(mounted["tls"]) if "tls" in mounted else "",
             container=CONTAINER, port=PORT, storage=STORAGE, config=CONFIG, tls=TLS,
             accounts=ACCOUNTS, htpasswd=HTPASSWD,
         )

@@ -148,17 +148,36 @@ def images(content: Content, repository: str | None = None) -> list[Image]:
     return [image for image in found if image]
 
 
+def without_host(registry: Registry, reference: str) -> str:
+    """Return an image, or a repository, as the registry itself calls it.
+
+    Args:
+        reference: may begin with the registry's own host and port, as `build` prints it.
+
+    Raises:
+        WrongInputError: it begins with those of another one.
+    """
+    host, separator, rest = reference.partition("/")
+    if not separator or ":" not in host:
+        return reference
+    if host not in [f"{own}:{PORT}" for own in registry.hosts]:
+        raise WrongInputError(f"{reference}: is of another registry than {registry.address}")
+    return rest
+
+
 def condemned(content: Content, reference: str) -> list[Image]:
     """Return what is removed with an image: all tags that point to the same manifest.
 
     Args:
-        reference: repository:tag or repository@digest.
+        reference: repository:tag, repository@digest, or both, of which the digest counts.
 
     Raises:
         WrongInputError: there is no such image, or it is no reference.
     """
-    repository, separator, name = reference.partition("@" if "@" in reference else ":")
-    if not separator:
+    named, _, digest = reference.partition("@")
+    repository, _, tag = named.partition(":")
+    name = digest or tag
+    if not (repository and name):
         raise WrongInputError(f"{reference}: a tag or a digest is missing: repository:tag or repository@sha256:…")
     wanted = content.image(repository, name)
     if wanted is None:

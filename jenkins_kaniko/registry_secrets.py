@@ -15,6 +15,7 @@ from jenkins_kaniko.certificates import Authority
 from jenkins_kaniko.errors import TimedOutError, WrongInputError
 from jenkins_kaniko.registry import CA_FILE, HTPASSWD
 from jenkins_kaniko.registry_steps import Installation, content_of
+from jenkins_kaniko.registry_wait import outdated, serves
 
 POLL_SECONDS = 0.5
 CERT_MANAGER = "cert-manager.io/certificate-name"
@@ -27,14 +28,14 @@ def certificate(made: Installation, address: str, now: datetime, *, new_ca: bool
     registry = made.registry
     if registry.issuer:
         _ask_cert_manager(made, address, timeout)
-        return _of_others(made)
+        return _of_others(made, address, now)
     made.remove(parts.certificate(registry, None))
     if registry.tls_secret:
-        return _of_others(made)
+        return _of_others(made, address, now)
     return _own(made, address, now, new_ca=new_ca)
 
 
-def _of_others(made: Installation) -> bytes | None:
+def _of_others(made: Installation, address: str, now: datetime) -> bytes | None:
     """Look at a certificate that somebody else keeps; return what comes with it to be trusted."""
     registry = made.registry
     where = f"secret {registry.namespace}/{registry.tls}"
@@ -42,8 +43,17 @@ def _of_others(made: Installation) -> bytes | None:
     if "tls.crt" not in content or "tls.key" not in content:
         advice = "cert-manager issued none: kubectl describe certificate" if registry.issuer else "make it first"
         raise WrongInputError(f"{where}: has no tls.crt and tls.key; {advice}")
-    if not set(certificates.names(content["tls.crt"])) & set(registry.hosts):
-        made.tell(f"warning: the certificate in secret {registry.tls} has none of the names {registry.hosts}")
+    try:
+        end, names = certificates.ends(content["tls.crt"]), certificates.names(content["tls.crt"])
+    except ValueError:
+        raise WrongInputError(f"{where}: tls.crt is no certificate in PEM form; make it anew") from None
+    its = f"warning: the certificate in secret {registry.tls}"
+    if not set(names) & set(registry.hosts):
+        made.tell(f"{its} has none of the names {', '.join(registry.hosts)}")
+    if address not in names:
+        made.tell(f"{its} has not the Service's address {address}: nodes, which call it by that, cannot pull")
+    if end - now < certificates.RENEWAL:
+        made.tell(f"{its} {'ended' if end <= now else 'ends'} at {end:%Y-%m-%d %H:%M} UTC; renew it")
     return content.get(CA_FILE)
 
 
@@ -68,11 +78,22 @@ def _authority(made: Installation, now: datetime, *, new: bool) -> Authority:
     authority = None
     if content:
         authority = Authority(content["tls.key"], content["tls.crt"], content.get(CROSSED, b""))
+    if new and authority and authority.crossed and not _served(made, authority):
+        made.tell("the authority of an earlier call is not served yet, and stays: once it is, --new-ca makes another")
+        new = False
     if authority is None or new or certificates.outlived(authority, now):
         authority = certificates.new_authority(f"{registry.name}.{registry.namespace}", now, authority)
     content = {"tls.crt": authority.trusted, "tls.key": authority.key, CROSSED: authority.crossed}
     made.apply(parts.secret(registry, registry.ca_key, content, "kubernetes.io/tls"))
     return authority
+
+
+def _served(made: Installation, authority: Authority) -> bool:
+    """Return whether the registry's pod shows a certificate of an authority."""
+    registry = made.registry
+    deployment = made.objects.read("Deployment", registry.name, registry.namespace)
+    own = content_of(made.objects, registry.own_tls, registry.namespace).get("tls.crt", b"")
+    return serves(deployment) and not outdated(deployment, own) and certificates.issued(own, authority)
 
 
 def _ask_cert_manager(made: Installation, address: str, timeout: float) -> None:

@@ -11,7 +11,7 @@ from jenkins_kaniko import certificates, podstate
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.registry import FOLDER, Registry
 from jenkins_kaniko.registry_steps import content_of
-from jenkins_kaniko.registry_wait import pods, serves
+from jenkins_kaniko.registry_wait import outdated, pods, serves
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Status:
         waits_for: why it is not ready, in the cluster's words, where it says.
         cluster_ip: None without a Service.
         certificate: when the server's certificate ends; None where there is none.
+        outdated: whether the pod serves an earlier certificate than there is now.
         authority: when our own authority ends; None where the certificate is somebody else's.
         claim: phase of the claim, None without one.
     """
@@ -32,6 +33,7 @@ class Status:
     waits_for: str | None
     cluster_ip: str | None
     certificate: datetime | None
+    outdated: bool
     authority: datetime | None
     claim: str | None
 
@@ -48,7 +50,9 @@ def status(objects: Objects, registry: Registry, now: datetime) -> Status:
         UnreachableError: it does not answer, or forbids it.
     """
     namespace = registry.namespace
-    ready = serves(objects.read("Deployment", registry.name, namespace))
+    deployment = objects.read("Deployment", registry.name, namespace)
+    ready = serves(deployment)
+    served = content_of(objects, registry.tls, namespace)
     service = objects.read("Service", registry.name, namespace)
     claim = objects.read("PersistentVolumeClaim", registry.claim, namespace) if registry.storage else None
     return Status(
@@ -57,7 +61,8 @@ def status(objects: Objects, registry: Registry, now: datetime) -> Status:
         ready,
         None if ready else next((podstate.waits_for(pod) for pod in pods(objects, registry)), None),
         service["spec"]["clusterIP"] if service else None,
-        _end(content_of(objects, registry.tls, namespace)),
+        _end(served),
+        outdated(deployment, served.get("tls.crt", b"")),
         _end(content_of(objects, registry.ca_key, namespace)),
         claim["status"]["phase"] if claim else None,
     )
@@ -85,6 +90,7 @@ def data(status: Status) -> dict[str, Any]:
             "from": _issuer(registry),
             "ends": _stamp(status.certificate),
             "daysLeft": status.days,
+            "outdated": status.outdated,
             "authorityEnds": _stamp(status.authority),
         },
         "storage": {"in": registry.place, "size": registry.storage, "phase": status.claim},
@@ -99,11 +105,12 @@ def text(status: Status) -> str:
     """Return a line for each thing."""
     registry = status.registry
     days = f"{status.days} days left" if status.certificate else "none yet"
+    before = "; the pod serves an earlier one: registry install replaces it" if status.outdated else ""
     lines = {
         "address": f"{registry.address} ({status.cluster_ip or 'no Service'})",
         "state": "ready" if status.ready else f"not ready: {status.waits_for or 'no reason given'}",
         "image": registry.image,
-        "certificate": f"{days}, from {_issuer(registry)}",
+        "certificate": f"{days}, from {_issuer(registry)}{before}",
         "storage": _storage(status),
         "accounts": ", ".join(registry.accounts) or "none: everybody in the cluster may push and pull",
         "pushes": "refused: a mirror of " + registry.mirror

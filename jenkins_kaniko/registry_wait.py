@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jenkins_kaniko.certificates import fingerprint
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, WrongInputError
-from jenkins_kaniko.registry import LABEL, Registry
+from jenkins_kaniko.registry import LABEL, SERVED, Registry
 from jenkins_kaniko.registry_steps import Tell
 from jenkins_kaniko.waiting import Waiting
 
@@ -44,6 +45,15 @@ def serves(deployment: Mapping[str, Any] | None) -> bool:
     status = deployment.get("status", {})
     seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
     return bool(seen and status.get("updatedReplicas", 0) >= 1 and status.get("availableReplicas", 0) >= 1)
+
+
+def outdated(deployment: Mapping[str, Any] | None, certificate: bytes) -> bool:
+    """Return whether the pod was made for another certificate: the server reads it when it starts, and never again.
+
+    What an earlier version installed does not say.
+    """
+    said = (deployment or {"metadata": {}})["metadata"].get("annotations", {}).get(SERVED)
+    return said is not None and said != fingerprint(certificate)
 
 
 def pods(objects: Objects, registry: Registry) -> list[dict[str, Any]]:

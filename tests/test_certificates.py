@@ -58,6 +58,25 @@ def test_after_a_change_of_the_authority_clients_of_the_old_and_of_the_new_one_t
     shake_hands(new.trusted, *old_server, "registry", tmp_path)
 
 
+def test_clients_of_any_earlier_authority_trust_the_server_after_several_changes(tmp_path: Path) -> None:
+    authorities = [new_authority("acme", NOW)]
+    for _ in range(3):
+        authorities.append(new_authority("acme", NOW, authorities[-1]))
+    server = server_certificate(authorities[-1], NAMES, NOW)
+    for client in authorities:
+        shake_hands(client.trusted, *server, "registry", tmp_path)
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate verify failed"):
+        shake_hands(new_authority("acme", NOW).trusted, *server, "registry", tmp_path)
+
+
+def test_what_ended_is_sent_along_no_longer() -> None:
+    first = new_authority("acme", NOW - timedelta(days=3649))
+    second = new_authority("acme", NOW, first)
+    later = NOW + timedelta(days=2)
+    assert new_authority("acme", NOW, second).crossed.count(b"BEGIN") == 2
+    assert new_authority("acme", later, second).crossed.count(b"BEGIN") == 1
+
+
 def test_an_authority_that_ended_is_trusted_no_longer() -> None:
     old = new_authority("acme", NOW - timedelta(days=4000))
     new = new_authority("acme", NOW, old)

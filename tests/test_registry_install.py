@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from jenkins_kaniko import cluster_objects, registry_secrets, registry_wait
+from jenkins_kaniko import cli_registry, cluster_objects, registry_secrets, registry_wait
+from jenkins_kaniko import registry as parts
+from jenkins_kaniko.certificates import new_authority, server_certificate
 from jenkins_kaniko.cli import cli
+from jenkins_kaniko.errors import DeniedError
+from jenkins_kaniko.registry import Registry
 from tests.support.fake_objects import FakeObjects
 
 Run = Callable[..., Result]
+NAMES = ["registry.shared-services", "10.96.0.10"]
 SETTINGS = "jenkins-kaniko/settings"
 PLAIN = [
     "configmap shared-services/registry-ca",
@@ -159,6 +166,92 @@ def test_a_given_certificate_takes_the_place_of_another_one_and_leaves_nothing_o
     assert [name for name in cluster.names() if "registry-ca" in name] == ["secret shared-services/registry-ca-key"]
     run("remove", "--yes")
     assert cluster.names() == ["secret shared-services/given"]
+
+
+def test_a_new_authority_is_made_once_until_it_is_served(run: Run, cluster: FakeObjects) -> None:
+    run("install")
+    first = cluster.content("registry-ca-key")["tls.crt"]
+
+    def full(manifest: Any) -> None:
+        if manifest["kind"] == "Deployment":
+            raise DeniedError("exceeded quota: none")
+
+    cluster.applied = full
+    run("install", "--new-ca", code=7)
+    second = cluster.content("registry-ca-key")["tls.crt"]
+    assert (second.count(b"BEGIN"), second.endswith(first)) == (2, True)
+    cluster.applied = lambda _manifest: None
+    done = run("install", "--new-ca")
+    assert done.stderr.startswith(
+        "the authority of an earlier call is not served yet, and stays: once it is, --new-ca makes another\n"
+        "changed: deployment shared-services/registry\n"
+    )
+    assert cluster.content("registry-ca-key")["tls.crt"] == second
+    run("install", "--new-ca")
+    assert cluster.content("registry-ca-key")["tls.crt"].count(b"BEGIN") == 3
+
+
+def test_a_renewed_certificate_is_served_by_the_next_install(run: Run, cluster: FakeObjects) -> None:
+    made(cluster, "given", NAMES, datetime.now(UTC))
+    run("install", "--tls-secret", "given")
+    told = "certificate  729 days left, from secret given"
+    assert told in run("status").stdout.splitlines()
+    made(cluster, "given", NAMES, datetime.now(UTC))
+    earlier = f"{told}; the pod serves an earlier one: registry install replaces it"
+    assert earlier in run("status").stdout.splitlines()
+    assert run("install").stderr.startswith("changed: deployment shared-services/registry\n")
+    assert told in run("status").stdout.splitlines()
+
+
+def made(cluster: FakeObjects, name: str, names: list[str], begin: datetime) -> None:
+    """Make a Secret with a certificate of others."""
+    certificate, key = server_certificate(new_authority("other", begin), names, begin)
+    manifest = parts.secret(Registry(), name, {"tls.crt": certificate, "tls.key": key})
+    cluster.kept["Secret", "shared-services", name] = {**manifest, "metadata": {"name": name}}
+
+
+@pytest.mark.parametrize(
+    ("names", "age", "warns"),
+    [
+        (NAMES, 0, []),
+        (["registry.example.com"], 0, [
+            " has none of the names registry.shared-services, registry.shared-services.svc, "
+            "registry.shared-services.svc.cluster.local",
+            " has not the Service's address 10.96.0.10: nodes, which call it by that, cannot pull",
+        ]),
+        (NAMES, 701, [" ends at 2025-12-30 00:00 UTC; renew it"]),
+        (NAMES, 731, [" ended at 2025-11-30 00:00 UTC; renew it"]),
+    ],
+)  # fmt: skip
+def test_a_given_certificate_that_will_not_do_is_warned_of(
+    run: Run, cluster: FakeObjects, monkeypatch: pytest.MonkeyPatch, names: list[str], age: int, warns: list[str]
+) -> None:
+    now = datetime(2025, 12, 1, tzinfo=UTC)
+    monkeypatch.setattr(cli_registry, "datetime", SimpleNamespace(now=lambda _zone: now))
+    made(cluster, "given", names, now - timedelta(days=age))
+    said = run("install", "--tls-secret", "given").stderr.splitlines()
+    assert [line for line in said if "warning" in line] == [
+        f"warning: the certificate in secret given{one}" for one in warns
+    ]
+
+
+def test_what_is_no_certificate_is_said_to_be_none(run: Run, cluster: FakeObjects) -> None:
+    cluster.kept["Secret", "shared-services", "given"] = {
+        "metadata": {},
+        "data": {"tls.crt": "eA==", "tls.key": "eA=="},
+    }
+    done = run("install", "--tls-secret", "given", code=1)
+    assert error(done).startswith("secret shared-services/given: tls.crt is no certificate in PEM form; make it anew\n")
+
+
+def test_a_password_longer_than_its_hash_takes_is_refused(run: Run, cluster: FakeObjects) -> None:
+    password = "\u00e4" * 36
+    arguments = ("install", "--account", "ci", "--password-stdin")
+    done = run(*arguments, stdin=f"{password}+\n", code=1)
+    assert error(done) == "--password-stdin: longer than 72 bytes; choose a shorter one"
+    assert cluster.kept == {}
+    run(*arguments, stdin=f"{password}\n")
+    assert cluster.content("registry-accounts")["ci"] == password.encode()
 
 
 def test_a_mirror_becomes_a_registry_again(run: Run, cluster: FakeObjects) -> None:

@@ -76,7 +76,9 @@ def test_the_certificate_is_renewed_and_the_authority_changes_under_running_clie
     names = ["registry", place.address().partition(":")[0]]
     old, key = certificates.server_certificate(authority, names, datetime.now(UTC) - timedelta(days=701))
     place.set_secret("registry-tls", {"tls.crt": old, "tls.key": key})
+    assert place.status()["certificate"]["outdated"] is True
     said = place.installed()
+    assert place.status()["certificate"]["outdated"] is False
     assert f"changed: secret {place.namespace}/registry-tls\n" in said
     assert f"changed: configmap {place.namespace}/registry-ca\n" not in said
     assert place.status()["certificate"]["daysLeft"] == 729
@@ -103,7 +105,11 @@ def test_images_are_listed_removed_and_collected(place: Place, tmp_path: Path) -
         assert [(one["repository"], one["tag"]) for one in listed] == [("app", "1"), ("app", "2")]
         unknown = place.run("rm", "app:3", "--yes")
         assert (unknown.returncode, "tags of app: 1, 2" in unknown.stderr) == (1, True)
-        removed = place.run("rm", "app:1", "--yes", "-o", "json")
+        other = place.run("rm", "ghcr.io:443/app:1", "--yes")
+        assert (other.returncode, "is of another registry than" in other.stderr) == (1, True)
+        printed = f"registry.{place.namespace}:5000/app"
+        assert json.loads(place.run("ls", printed, "-o", "json").stdout)["images"] == listed
+        removed = place.run("rm", f"{printed}:1@{listed[0]['digest']}", "--yes", "-o", "json")
         assert (removed.returncode, json.loads(removed.stdout)["images"]) == (0, listed[:1])
         assert removed.stderr.endswith(f"removed: app@{listed[0]['digest']}\n")
         blobs = list((tmp_path / "images").rglob("data"))
