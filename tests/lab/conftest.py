@@ -111,6 +111,8 @@ def synced_home(folder: Path, change: Callable[[dict[str, Any]], None] | None = 
     """
     with StandIn(folder / "controller") as controller:
         config = demo.configuration(demo.lab_settings(), controller.url, controller.admin.name)
+        # of two processors, on which several tests run at once
+        config["defaults"]["resources"] = {"requests": {"cpu": "100m"}}
         if change:
             change(config)
         (folder / "jenkins-kaniko.yaml").write_text(json.dumps(config), encoding="utf-8")
