@@ -7,12 +7,12 @@ import hashlib
 import hmac
 import json
 import re
-import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs
+
+from tests.support.serving import Serving
 
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 STS = (
@@ -23,7 +23,7 @@ STS = (
 
 
 @dataclass
-class AwsDouble:
+class AwsDouble(Serving):
     """A region of AWS on loopback.
 
     Attributes:
@@ -47,14 +47,7 @@ class AwsDouble:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return super().__enter__()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -11,14 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
+
+from tests.support.serving import Serving
 
 Fault = Literal["cut after receive", "cut before answer", "bad gateway", "slow", "hold", "none"]
 
 
-class FaultyProxy:
+class FaultyProxy(Serving):
     """Forwards POSTs to `target`; the next ones meet `faults` in their order, all later ones none.
 
     Args:
@@ -88,13 +89,3 @@ class FaultyProxy:
             request.send_header("Content-Length", str(len(content)))
             request.end_headers()
             request.wfile.write(content)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()

@@ -6,16 +6,15 @@ It listens where pods can reach it, and forgets what it is sent.
 from __future__ import annotations
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
+
+from tests.support.serving import Serving
 
 IMMUTABLE = "The image tag '1' already exists and cannot be overwritten because the repository is immutable."
 """As Amazon's registry says it."""
 
 
-class FaultyRegistry:
+class FaultyRegistry(Serving):
     """Plain HTTP, which builders use without being told for private addresses.
 
     `unavailable/…` answers 503, `cut/…` closes the connection during an upload, `immutable/…` refuses the tag,
@@ -28,16 +27,6 @@ class FaultyRegistry:
     def __init__(self, host: str) -> None:
         self._server = ThreadingHTTPServer((host, 0), _Handler)
         self.address = f"{host}:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

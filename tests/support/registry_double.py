@@ -8,22 +8,22 @@ from __future__ import annotations
 import base64
 import json
 import ssl
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
+
+from tests.support.serving import Serving
 
 Rights = dict[str, set[str]]
 """Repositories to what may be done with them: pull, push."""
 
 
 @dataclass
-class RegistryDouble:
+class RegistryDouble(Serving):
     """A registry on loopback.
 
     Attributes:
@@ -62,14 +62,7 @@ class RegistryDouble:
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self.host = f"127.0.0.1:{self._server.server_port}"
         self.realm = self.realm or f"https://{self.host}/token"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return super().__enter__()
 
 
 class _Handler(BaseHTTPRequestHandler):
