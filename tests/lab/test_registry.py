@@ -4,8 +4,10 @@ resources/jenkins_kaniko/rbac/registry.yaml, in a namespace of the level restric
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,6 +127,37 @@ def test_images_are_listed_removed_and_collected(place: Place, tmp_path: Path) -
         refused = place.pushes(tmp_path, "4", "--registry-secret", "registry-docker-config")
         assert refused.returncode == 6, refused.stderr
         assert place.run("rm", "app:2", "--yes").returncode == 4
+
+
+def test_a_collection_loses_nothing_of_what_is_pushed_meanwhile(place: Place, tmp_path: Path) -> None:
+    with volume(place, tmp_path / "images") as storage:
+        place.installed(*storage)
+        client = place.client(tmp_path)
+        client.push("app", "removed", {"/file": b"removed"})
+        assert place.run("rm", "app:removed", "--yes").returncode == 0
+        pushed: dict[str, str] = {}
+        refused: set[int] = set()
+        with ThreadPoolExecutor() as threads:
+            collecting = threads.submit(place.run, "gc")
+            while not collecting.done():
+                tag = f"{time.monotonic_ns()}"
+                try:
+                    pushed[tag] = client.push("app", tag, {"/file": tag.encode()})
+                except urllib.error.HTTPError as error:
+                    refused.add(error.code)
+                except OSError:
+                    pass  # its pod is being replaced
+                time.sleep(0.1)
+        collected = collecting.result()
+        assert (collected.returncode, collected.stdout) == (0, "3 blobs removed\n"), collected.stderr
+        assert refused == {405}
+        place.wait_for_routes()
+        # What was removed is not said to be there still.
+        pushed["removed"] = client.push("app", "removed", {"/file": b"removed"})
+        assert len(pushed) > 1
+        assert {tag: client.manifest("app", tag)[0] for tag in pushed} == pushed
+        assert [client.files("app", tag) for tag in pushed] == [{"/file": tag.encode()} for tag in pushed]
+        assert all(client.config("app", tag)["os"] == "linux" for tag in pushed)
 
 
 def test_a_service_of_somebody_else_is_left_alone(place: Place) -> None:

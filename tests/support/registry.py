@@ -8,12 +8,15 @@ import io
 import json
 import ssl
 import tarfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
-MANIFEST = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json"
+IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
+MANIFEST = f"{IMAGE}, application/vnd.oci.image.manifest.v1+json"
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,57 @@ class Registry:
                 found |= {f"/{link.name.lstrip('/')}": link.linkname for link in links}
         return found
 
+    def push(self, repository: str, tag: str, files: dict[str, bytes]) -> str:
+        """Push an image of one layer as builders do, which send no blob that is there; return its digest.
+
+        Raises:
+            HTTPError: the registry refused it.
+            OSError: the registry did not answer.
+        """
+        layer = io.BytesIO()
+        with tarfile.open(fileobj=layer, mode="w") as archive:
+            for path, content in files.items():
+                member = tarfile.TarInfo(path.lstrip("/"))
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+        diff = f"sha256:{hashlib.sha256(layer.getvalue()).hexdigest()}"
+        config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [diff]}}
+        kind = "application/vnd.docker"
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": IMAGE,
+            "config": self._blob(repository, json.dumps(config).encode(), f"{kind}.container.image.v1+json"),
+            "layers": [self._blob(repository, layer.getvalue(), f"{kind}.image.rootfs.diff.tar")],
+        }
+        content = json.dumps(manifest).encode()
+        self._ask(f"{repository}/manifests/{tag}", "PUT", content, {"Content-Type": IMAGE})
+        return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+    def _blob(self, repository: str, content: bytes, kind: str) -> dict[str, Any]:
+        """Push a blob where it is missing, and return how a manifest calls it."""
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        try:
+            self._ask(f"{repository}/blobs/{digest}", "HEAD")
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            upload, _ = self._ask(f"{repository}/blobs/uploads/", "POST", b"")
+            where = f"{upload}{'&' if '?' in upload else '?'}digest={digest}"
+            self._ask(where, "PUT", content, {"Content-Type": "application/octet-stream"})
+        return {"mediaType": kind, "size": len(content), "digest": digest}
+
     def _get(self, path: str, accept: str = "*/*") -> bytes:
+        return self._ask(path, "GET", headers={"Accept": accept})[1]
+
+    def _ask(
+        self, path: str, method: str, data: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[str, bytes]:
+        """Return the location that an answer names, and its content."""
         account = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        headers = {"Authorization": f"Basic {account}", "Accept": accept}
-        scheme = "https" if self.ca else "http"
-        request = urllib.request.Request(f"{scheme}://{self.address}/v2/{path}", headers=headers)
+        url = urljoin(f"{'https' if self.ca else 'http'}://{self.address}/v2/", path)
+        request = urllib.request.Request(
+            url, data, {"Authorization": f"Basic {account}", **(headers or {})}, method=method
+        )
         context = ssl.create_default_context(cafile=str(self.ca)) if self.ca else None
         with urllib.request.urlopen(request, context=context, timeout=30) as answer:
-            content: bytes = answer.read()
-        return content
+            return answer.headers.get("Location", ""), answer.read()
