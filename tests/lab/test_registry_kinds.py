@@ -19,6 +19,7 @@ from jenkins_kaniko import certificates
 from tests.lab.building import ROOT, write
 from tests.lab.conftest import Lab
 from tests.lab.registries import Place
+from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
 
@@ -102,6 +103,31 @@ def test_a_mirror_fetches_what_it_is_asked_for(place: Place, tmp_path: Path) -> 
     assert pushed.stdout.decode().endswith(f"@{digest}\n")
     assert client.files(repository, "1") == {"/Dockerfile": b"FROM scratch\nCOPY Dockerfile /\n"}
     assert place.pushes(tmp_path, "1").returncode == 6
+
+
+def test_builds_take_bases_of_docker_hub_through_a_mirror(place: Place, tmp_path: Path) -> None:
+    settings = place.lab.settings
+    upstream = Registry(settings["LAB_PLAIN_REGISTRY_ADDRESS"])
+    base, built = f"mirrored/{place.namespace}-base", f"mirrored/{place.namespace}-built"
+    upstream.push(base, "1", {"/of-base": b"base"})
+    place.installed("--mirror", f"http://{upstream.address}", "--for", place.builds.namespace)
+    write(tmp_path, f"FROM {base}:1\nCOPY Dockerfile /\n")
+    arguments = ["-t", f"{settings['LAB_PLAIN_REGISTRY']}/{built}:1", "--extra-arg=--insecure", "--no-cache"]
+    mirror = ["--ca-bundle", "registry-ca", f"--extra-arg=--registry-mirror=registry.{place.namespace}:5000"]
+    done = subprocess.run(
+        place.builds.command(".", *arguments, *mirror, "--retries", "0"),
+        cwd=tmp_path,
+        env=place.builds.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert upstream.files(built, "1") == {
+        "/of-base": b"base",
+        "/Dockerfile": f"FROM {base}:1\nCOPY Dockerfile /\n".encode(),
+    }
 
 
 def test_a_certificate_of_ones_own_is_served_and_stays(place: Place, tmp_path: Path) -> None:
