@@ -75,6 +75,15 @@ class Place:
             time.sleep(0.5)
         return names
 
+    def versions(self) -> dict[str, str]:
+        """Return what changes when a registry's objects do; of a Deployment not what its status changes too."""
+        listed = json.loads(self.kubectl("get", KINDS, "-l", MANAGED, "-o", "json"))["items"]
+        of = {"Deployment": "generation"}
+        return {
+            f"{one['kind']}/{one['metadata']['name']}": str(one["metadata"][of.get(one["kind"], "resourceVersion")])
+            for one in listed
+        }
+
     def address(self) -> str:
         return self.kubectl("get", "service", "registry", "-o", "jsonpath={.spec.clusterIP}") + ":5000"
 
@@ -167,3 +176,20 @@ def volume(place: Place, folder: Path) -> Iterator[list[str]]:
         yield ["--storage", "1Gi", "--storage-class", ""]
     finally:
         place.lab.kubectl("delete", "persistentvolume", place.namespace, "--wait=false")
+
+
+@contextmanager
+def second_name(place: Place) -> Iterator[str]:
+    """Give the image of a registry another tag on the node, as that of a later version has."""
+    name = f"lab.test/registry:{place.namespace}"
+
+    def images(*arguments: str) -> None:
+        # from a folder nearby: the whole path of a socket may be longer than its address can be
+        command = ["ctr", "--address", "run/containerd/containerd.sock", "--namespace", "k8s.io", "images", *arguments]
+        subprocess.run(command, cwd=place.lab.settings["LAB_NODE_ROOT"], check=True)
+
+    images("tag", place.lab.settings["LAB_REGISTRY_IMAGE"], name)
+    try:
+        yield name
+    finally:
+        images("rm", name)

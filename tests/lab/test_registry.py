@@ -17,7 +17,7 @@ import pytest
 from jenkins_kaniko import certificates
 from jenkins_kaniko.certificates import Authority
 from tests.lab.building import ROOT
-from tests.lab.registries import Place, volume
+from tests.lab.registries import Place, second_name, volume
 
 pytestmark = pytest.mark.lab
 
@@ -66,6 +66,24 @@ def test_accounts_come_later_and_images_stay(place: Place, tmp_path: Path) -> No
         assert place.names() == ["persistentvolumeclaim/registry-images"]
         place.installed(*storage)
         assert place.client(tmp_path).manifest("app", "1")
+
+
+def test_an_upgrade_keeps_images_and_the_next_install_changes_nothing(place: Place, tmp_path: Path) -> None:
+    with volume(place, tmp_path / "images") as storage, second_name(place) as later:
+        place.installed(*storage)
+        digest = place.client(tmp_path).push("app", "1", {"/file": b"kept"})
+        said = place.installed("--image", later)
+        assert said.splitlines()[0] == f"changed: configmap {place.namespace}/registry-config"
+        image = "jsonpath={.items[*].spec.containers[*].image}"
+        assert place.kubectl("get", "pods", "--field-selector=status.phase=Running", "-o", image) == later
+        client = place.client(tmp_path)
+        assert client.manifest("app", "1")[0] == digest
+        assert client.files("app", "1") == {"/file": b"kept"}
+        before = place.versions()
+        again = place.run("install", "--image", later)
+        assert (again.stdout, again.stderr) == (f"registry.{place.namespace}:5000 serves; nothing to change\n", "")
+        assert place.versions() == before
+        place.installed()  # back: the pod must not go on with a name that is about to go
 
 
 def test_the_certificate_is_renewed_and_the_authority_changes_under_running_clients(
