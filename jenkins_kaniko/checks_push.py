@@ -13,7 +13,7 @@ from typing import Any
 from jenkins_kaniko import checks_installed, checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
 from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED
-from jenkins_kaniko.checks_registry import ANEW, CA_ANEW, registry_of
+from jenkins_kaniko.checks_registry import ADOPT, CA_ANEW, registry_of
 from jenkins_kaniko.contexts_stream import FILE, Context, Entry, Facts
 from jenkins_kaniko.engines import split_tag
 from jenkins_kaniko.errors import UnreachableError
@@ -33,7 +33,7 @@ NO_DNS_FIX = (
     "have to allow the way to it"
 )
 FIXES = {
-    "registry-login": ANEW,
+    "registry-login": ADOPT,
     "unknown-authority": f"{CA_ANEW}; build with --ca-bundle {{config_map}}",
     "plain-http": "give the registry a certificate, or build with --extra-arg=--insecure-registry={host}",
 }

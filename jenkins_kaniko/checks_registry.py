@@ -22,20 +22,21 @@ SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 - a type
 SECRET_KEY = ".dockerconfigjson"  # noqa: S105 - a name
 PARTS: Mapping[str, type] = {"auths": dict, "credHelpers": dict, "credsStore": str}
 SOON = timedelta(days=30)
-ANEW = (
-    "docker login {host}, then kubectl delete secret {secret} -n {namespace} --ignore-not-found; kubectl create secret "
-    f"generic {{secret}} -n {{namespace}} --type={SECRET_TYPE} --from-file={SECRET_KEY}=$HOME/.docker/config.json"
-)
+CREATE = "jenkins-kaniko secret create {secret} -n {namespace} --registry {host} --username USER"
+ADOPT = f"{CREATE} --adopt, which takes over one that somebody else made"
+"""Keeps the accounts of other registries."""
+ANEW = f"kubectl delete secret {{secret}} -n {{namespace}}, then {CREATE}"
+"""For what `secret create` cannot change or read."""
 CA_ANEW = (
     "kubectl create configmap {config_map} -n {namespace} --from-file={key}=ca.crt --dry-run=client -o yaml "
     "| kubectl apply -f -, where the file ca.crt is the certificate of the registry's authority"
 )
 
-SECRET_MISSING = Kind("registry-secret-missing", ERROR, "the Secret with the registry's account is not there", ANEW)
+SECRET_MISSING = Kind("registry-secret-missing", ERROR, "the Secret with the registry's account is not there", CREATE)
 SECRET_NONE = Kind(
     "registry-secret-none", INFO,
     "builds push without an account; a registry that asks for one refuses them",
-    ANEW,
+    CREATE,
 )  # fmt: skip
 SECRET_NO_FILE = Kind(
     "registry-secret-key-missing", ERROR,
@@ -53,8 +54,7 @@ SECRET_BROKEN = Kind(
 SECRET_HELPER = Kind(
     "registry-secret-helper", ERROR,
     "the Secret holds no account, but the name of a program that has it on the machine where the file was made",
-    "docker --config ./config login {host}, on a machine where ./config/config.json has no credsStore, then make the "
-    "Secret {secret} in {namespace} of that file",
+    ADOPT,
 )  # fmt: skip
 SECRET_ACCOUNT = Kind(
     "registry-secret-account", ERROR,
@@ -64,7 +64,7 @@ SECRET_ACCOUNT = Kind(
 SECRET_HOST = Kind(
     "registry-secret-host", ERROR,
     "the Secret has no account under the name by which the builder looks for it",
-    f"the key must be {{key}}; {ANEW}",
+    f"the key must be {{key}}, which this writes: {ADOPT}",
 )  # fmt: skip
 CA_MISSING = Kind("ca-missing", ERROR, "the ConfigMap with the registry's certificate is not there", CA_ANEW)
 CA_NO_KEY = Kind("ca-key-missing", ERROR, "the ConfigMap has not the key that is mounted", CA_ANEW)

@@ -197,6 +197,36 @@ def test_parts_of_a_docker_config_that_are_null_or_of_another_kind(config: Any, 
     assert [one.name for one in checks_registry.secret(with_config(json.dumps(config).encode()))] == found
 
 
+CREATE = "jenkins-kaniko secret create docker-config -n builds --registry r.example.com --username USER"
+ADOPT = f"{CREATE} --adopt, which takes over one that somebody else made"
+ANEW = f"kubectl delete secret docker-config -n builds, then {CREATE}"
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "fix"),
+    [
+        (b"null", "registry-secret-broken", ANEW),
+        (b'{"auths": {"r.example.com": {"auth": "x"}}}', "registry-secret-account", ANEW),
+        (b'{"auths": {"r.example.com": {}}, "credsStore": "desktop"}', "registry-secret-helper", ADOPT),
+        (
+            b'{"auths": {"r.example.com:443": {"auth": "bWU6d29yZA=="}}}',
+            "registry-secret-host",
+            f"the key must be r.example.com, which this writes: {ADOPT}",
+        ),
+    ],
+    ids=["broken", "account", "helper", "host"],
+)
+def test_the_command_that_mends_a_secret(config: bytes, name: str, fix: str) -> None:
+    """`secret create` keeps what it can read, so only what it cannot has to be deleted before."""
+    (found,) = checks_registry.secret(with_config(config))
+    assert (found.name, found.fix) == (name, fix)
+
+
+def test_the_command_that_makes_a_secret_where_there_is_none() -> None:
+    (found,) = checks_registry.secret(place("r.example.com/app"))
+    assert (found.name, found.fix) == ("registry-secret-none", CREATE)
+
+
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.just("bWU6d29yZA==")
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 FIELDS = st.sampled_from(["auth", "username", "password", "identitytoken", "registrytoken"])
