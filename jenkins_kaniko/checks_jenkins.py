@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
+from urllib.parse import urlsplit
 
 from jenkins_kaniko import sync
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError
@@ -115,21 +117,41 @@ SIGNS = (
 """What our own errors say (jenkins.Controller, sync.groovy), special ones first."""
 
 
-def examine(fleet: Fleet, work: Work) -> list[Finding]:
-    """Return what is wrong with the controllers of a fleet.
+@dataclass(frozen=True)
+class Way:
+    """Where agents connect to.
+
+    Attributes:
+        address: HOST:PORT.
+        told: the address with what says so.
+        field: of the cloud, where it is set.
+    """
+
+    controller: str
+    address: str
+    told: str
+    field: str
+
+
+def examine(fleet: Fleet, work: Work) -> tuple[list[Finding], list[Way]]:
+    """Return what is wrong with the controllers of a fleet, and where agents connect to those that are well.
 
     Args:
         work: by the script console.
     """
     found: list[Finding] = []
+    ways: list[Way] = []
     for result in sync.plan_all(fleet, fleet.controllers, work).controllers if fleet.controllers else ():
         if result.error:
             found.append(_failure(fleet, result, result.error))
         elif result.plan:
-            found += _state(result.controller, result.plan.state)
-            found += _templates(result.controller, result.plan)
-            found += _around(fleet, result.controller, result.plan.state, work)
-    return found
+            door = cast(Controller, sync.door(fleet, result.controller, work))
+            about = [*_state(result.controller, result.plan.state), *_templates(result.controller, result.plan)]
+            about += _around(door, result.controller, result.plan.state)
+            found += about
+            if result.plan.empty and not result.plan.refusals and all(one.severity != ERROR for one in about):
+                ways += _ways(door, result.controller, result.plan.state)
+    return found, ways
 
 
 def _failure(fleet: Fleet, result: ControllerResult, error: JenkinsKanikoError) -> Finding:
@@ -154,9 +176,8 @@ def _templates(name: str, plan: Plan) -> Iterator[Finding]:
         yield DIFFERS.found(f"controller {name}: sync would {', '.join(changes)}", name=name)
 
 
-def _around(fleet: Fleet, name: str, state: CloudState, work: Work) -> Iterator[Finding]:
+def _around(door: Controller, name: str, state: CloudState) -> Iterator[Finding]:
     """Ask what is beside the cloud."""
-    door = cast(Controller, sync.door(fleet, name, work))
     try:
         there = door.plugins()
         if missing := [plugin for plugin in PLUGINS if plugin not in there]:
@@ -168,3 +189,29 @@ def _around(fleet: Fleet, name: str, state: CloudState, work: Work) -> Iterator[
             yield AGENT_PORT.found(f"controller {name}, cloud {state.cloud}", name=name)
     except UnreachableError as error:
         yield NOT_CHECKED.found(str(error))
+
+
+def _ways(door: Controller, name: str, state: CloudState) -> Iterator[Way]:
+    """Yield where the agents of a cloud connect to: its URL, and a TCP port where they use one (PodTemplateBuilder).
+
+    Remoting takes what a tunnel leaves out, HOST or PORT, from what Jenkins tells (JnlpAgentEndpointResolver). With a
+    direct connection there is neither.
+    """
+    cloud = state.cloud_fields
+    if cloud.get("directConnection"):
+        return
+    try:
+        url = cloud.get("jenkinsUrl") or door.own_url()
+        port = None if cloud.get("webSocket") else door.agent_port()
+        parts = urlsplit(url)
+        web = parts.port or (443 if parts.scheme == "https" else 80)
+    except (UnreachableError, ValueError):
+        return
+    if not parts.hostname:
+        return
+    said = "jenkinsUrl of the cloud" if cloud.get("jenkinsUrl") else "the Jenkins URL"
+    yield Way(name, f"{parts.hostname}:{web}", f"{said}, {url}", "jenkinsUrl")
+    if port is not None:
+        host, _, other = (cloud.get("jenkinsTunnel") or ":").rpartition(":")
+        address = f"{host or parts.hostname}:{other or port}"
+        yield Way(name, address, f"the TCP port for inbound agents, {address}", "jenkinsTunnel")

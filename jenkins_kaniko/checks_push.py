@@ -12,7 +12,7 @@ from typing import Any
 
 from jenkins_kaniko import checks_installed, checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
-from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED
+from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED, new_name
 from jenkins_kaniko.checks_registry import ADOPT, CA_ANEW, registry_of
 from jenkins_kaniko.contexts_stream import FILE, Context, Entry, Facts
 from jenkins_kaniko.engines import split_tag
@@ -79,14 +79,26 @@ def starting(place: Place, door: Door) -> Iterator[Finding]:
 
     Kaniko asks the cluster's API for leave to push, which is everywhere, and no registry: what counts is an answer.
     """
+    seen = asked(place, API, door)
+    found = diagnosis(seen)
+    if found.name in NO_DNS:
+        yield replace(_failure(place, API, seen), fix=NO_DNS_FIX)
+    elif ASKED not in seen.log:
+        yield _failure(place, place.spec.image or place.spec.engine["image"], seen)
+
+
+def asked(place: Place, address: str, door: Door) -> Seen:
+    """Return what a builder's pod saw that asked HOST:PORT, which is no registry, for leave to push.
+
+    Under a name of its own: what an earlier trial made may be there for a moment yet.
+    """
+    target = f"{address}/{TAG}"
+    here = replace(place, spec=replace(place.spec, name=new_name(target)))
     try:
-        _attempted(place, f"{API}/{TAG}", door, TRIAL)
+        _attempted(here, target, door, TRIAL)
     except FailedError as failure:
-        found = diagnosis(failure.seen)
-        if found.name in NO_DNS:
-            yield replace(_failure(place, API, failure.seen), fix=NO_DNS_FIX)
-        elif ASKED not in failure.seen.log:
-            yield _failure(place, place.spec.image or place.spec.engine["image"], failure.seen)
+        return failure.seen
+    raise AssertionError("a trial ends by a COPY that cannot be done")
 
 
 def _attempted(place: Place, target: str, door: Door, dockerfile: str) -> str:

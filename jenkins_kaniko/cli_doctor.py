@@ -17,7 +17,8 @@ from jenkins_kaniko.cli_shared import config_option, load, output_option, print_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jenkins_kaniko.findings import Finding
+    from jenkins_kaniko.checks_jenkins import Way
+    from jenkins_kaniko.findings import Finding, Place
     from jenkins_kaniko.model import Fleet
 
 TRIAL: dict[str, Any] = {
@@ -61,28 +62,46 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     found = _in_cluster(templates, repository, build, given)
     if fix and _mended(found):
         found = _in_cluster(templates, repository, build, given)
-    found = ordered([*found, *_in_jenkins(fleet)])
+    in_jenkins, ways = _in_jenkins(fleet)
+    if templates and ways and not has_errors(found):
+        found += _from_agents(templates, repository, ways, given)
+    found = ordered([*found, *in_jenkins])
     _tell(found, output)
     if has_errors(found):
         sys.exit(errors.ILL)
 
 
 def _in_cluster(fleet: Fleet | None, repository: str | None, build: bool, given: dict[str, Any]) -> list[Finding]:
-    from jenkins_kaniko import places
-    from jenkins_kaniko.buildspec import spec_of
     from jenkins_kaniko.checks_cluster import unanswered
-    from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.cluster_pods import Pods
     from jenkins_kaniko.doctor import examine
 
-    spec = spec_of({**TRIAL, **given, "tags": (repository or NO_IMAGE,)}, os.environ)
     try:
-        objects = Objects()
-        if fleet:
-            there = places.of_templates(objects, fleet, spec, repository)
-        else:
-            there = [places.of_build(objects, given["namespace"] or objects.namespace, spec, repository)]
+        there = _places(fleet, repository, given)
         return [one for place in there for one in examine(place, Pods(place.namespace), build=build)]
+    except errors.UnreachableError as error:
+        return [unanswered(error)]
+
+
+def _places(fleet: Fleet | None, repository: str | None, given: dict[str, Any]) -> Sequence[Place]:
+    from jenkins_kaniko import places
+    from jenkins_kaniko.buildspec import spec_of
+    from jenkins_kaniko.cluster_objects import Objects
+
+    spec = spec_of({**TRIAL, **given, "tags": (repository or NO_IMAGE,)}, os.environ)
+    objects = Objects()
+    if fleet:
+        return places.of_templates(objects, fleet, spec, repository)
+    return [places.of_build(objects, given["namespace"] or objects.namespace, spec, repository)]
+
+
+def _from_agents(fleet: Fleet, repository: str | None, ways: Sequence[Way], given: dict[str, Any]) -> list[Finding]:
+    from jenkins_kaniko.checks_cluster import unanswered
+    from jenkins_kaniko.cluster_pods import Pods
+    from jenkins_kaniko.doctor import examine_ways
+
+    try:
+        return examine_ways(_places(fleet, repository, given), ways, Pods)
     except errors.UnreachableError as error:
         return [unanswered(error)]
 
@@ -101,10 +120,10 @@ def _mended(found: Sequence[Finding]) -> bool:
     return bool(manifests)
 
 
-def _in_jenkins(fleet: Fleet | None) -> list[Finding]:
+def _in_jenkins(fleet: Fleet | None) -> tuple[list[Finding], list[Way]]:
     from jenkins_kaniko.checks_jenkins import examine
 
-    return examine(fleet, quiet_work(fleet)) if fleet else []
+    return examine(fleet, quiet_work(fleet)) if fleet else ([], [])
 
 
 def _tell(found: Sequence[Finding], output: str) -> None:

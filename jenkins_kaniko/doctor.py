@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from jenkins_kaniko import checks_cluster, checks_installed, checks_jenkins, checks_push, checks_registry
+from jenkins_kaniko import (
+    checks_agents,
+    checks_cluster,
+    checks_installed,
+    checks_jenkins,
+    checks_push,
+    checks_registry,
+)
 from jenkins_kaniko.attempt import Door
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
+from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, SEVERITIES, Check, Finding, HopelessError, Kind, Place
 
@@ -17,6 +25,7 @@ KINDS: tuple[Kind, ...] = (
     *checks_installed.KINDS,
     *checks_push.KINDS,
     *checks_jenkins.KINDS,
+    *checks_agents.KINDS,
 )
 """Beside them a trial push finds what diagnoses.json lists, by the names there."""
 
@@ -34,6 +43,22 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
     found = list(_found(place, checks))
     if not has_errors(found):
         found += _found(place, [_trial(place.image, door, build=build)])
+    return found
+
+
+def examine_ways(places: Sequence[Place], ways: Sequence[Way], door: Callable[[str], Door]) -> list[Finding]:
+    """Return which controllers agents do not reach; each address is tried once from each namespace.
+
+    Args:
+        door: to a namespace.
+    """
+    namespaces = {place.namespace: place for place in reversed(places)}
+    addresses = {way.address: way for way in reversed(ways)}
+    found: list[Finding] = []
+    for place in namespaces.values():
+        door_there = door(place.namespace)
+        checks = [partial(checks_agents.reaching, way=way, door=door_there) for way in addresses.values()]
+        found += _found(place, checks)
     return found
 
 

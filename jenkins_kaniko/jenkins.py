@@ -131,6 +131,14 @@ class Controller:
         answer = self._ask("GET", "pluginManager/api/json?depth=1&tree=plugins[shortName,version,active]")
         return {one["shortName"]: one["version"] for one in answer.json()["plugins"] if one["active"]}
 
+    def own_url(self) -> str:
+        """Return what Jenkins takes for its address; empty where nobody told it.
+
+        Raises:
+            UnreachableError: it says why.
+        """
+        return self._ask("GET", "api/json?tree=url").json().get("url") or ""
+
     def agent_port(self) -> int | None:
         """Return the TCP port for inbound agents; None where it is off (core: TcpSlaveAgentListener).
 

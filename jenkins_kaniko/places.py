@@ -44,6 +44,7 @@ def _of_template(objects: Objects, fleet: Fleet, template: Template, spec: Spec,
     known = settings.image is None
     own = replace(
         spec,
+        name=buildjob.new_name(spec.options["image"]),  # of two trials in one namespace each has its own objects
         image=settings.image,
         builder=spec.builder if known else Builder(settings.distribution, settings.version),
         registry_secret=Mounted(secret) if secret else None,
@@ -55,7 +56,7 @@ def _of_template(objects: Objects, fleet: Fleet, template: Template, spec: Spec,
     cache = settings.cache.repo if settings.cache else None
     described = pod(template, fleet)
     containers = [{"image": AGENT_IMAGE, **one} for one in described["spec"]["containers"]]
-    manifest = _pod({**described, "spec": {**described["spec"], "containers": containers}}, spec.name)
+    manifest = _pod({**described, "spec": {**described["spec"], "containers": containers}}, own.name)
     return Place(objects, settings.namespace or objects.namespace, own, image or cache, [manifest], template.name)
 
 

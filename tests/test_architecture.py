@@ -37,6 +37,7 @@ LAYERS = (
     {"cli_shared", "cli_build_options", "cli_from_config", "cli_groups"},
     {"doctorreport"},
     {"doctor"},
+    {"checks_agents"},
     {"checks_push"},
     {"checks_installed"},
     {"checks_cluster", "checks_node", "checks_registry", "places"},

@@ -13,12 +13,24 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jenkins_kaniko import checks_cluster, checks_installed, checks_push, checks_registry, doctor, doctorreport
+from jenkins_kaniko import (
+    checks_agents,
+    checks_cluster,
+    checks_installed,
+    checks_jenkins,
+    checks_push,
+    checks_registry,
+    doctor,
+    doctorreport,
+)
 from jenkins_kaniko.buildjob import Mounted, Spec
+from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
+from jenkins_kaniko.jenkins import Controller
+from jenkins_kaniko.model import CloudState
 from tests.support.fake_cluster import RUNNING, FakeCluster, ended
 
 NODE = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
@@ -294,6 +306,96 @@ DEAD = "error checking push permissions: dial tcp: lookup kubernetes.default.svc
 )
 def test_a_trial_where_nobody_said_what_is_pushed(said: str, names: list[str]) -> None:
     assert [one.name for one in checks_push.starting(place(), trial(said))] == names
+
+
+WAY = Way("main", "10.1.1.1:8080", "jenkinsUrl of the cloud, http://10.1.1.1:8080/", "jenkinsUrl")
+PORT = Way("main", "10.1.1.1:50000", "the TCP port for inbound agents, 10.1.1.1:50000", "jenkinsTunnel")
+NO_WAY = (
+    'error checking push permissions: checking push permission for "10.1.1.1:8080/x": Get "https://10.1.1.1:8080/v2/": '
+    "dial tcp 10.1.1.1:8080: {}"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        (NO_WAY.format("connect: connection refused"), ["jenkins-unreachable-from-agents"]),
+        (NO_WAY.format("i/o timeout"), ["jenkins-unreachable-from-agents"]),
+        (NO_WAY.format("lookup jenkins on 10.0.0.10:53: no such host"), ["jenkins-unreachable-from-agents"]),
+        ("checking push permission: http: server gave HTTP response to HTTPS client", []),
+        ("checking push permission: unexpected status code 404 Not Found", []),
+        ("checking push permission: net/http: TLS handshake timeout", []),
+        ("error building image: jenkins-kaniko-doctor-ends-here: no such file", []),
+        ("dial tcp 10.1.1.1:8080: i/o timeout", ["not-checked"]),
+    ],
+)
+def test_whether_agents_reach_jenkins(said: str, names: list[str]) -> None:
+    assert [one.name for one in checks_agents.reaching(place(), WAY, trial(said))] == names
+
+
+def test_what_to_do_where_agents_do_not_reach_jenkins() -> None:
+    said = NO_WAY.format("connect: connection refused")
+    (found,) = checks_agents.reaching(place(), PORT, trial(said))
+    assert found.name == "jenkins-agent-port-unreachable-from-agents"
+    assert found.evidence.startswith(
+        "controller main, from a pod in builds: the TCP port for inbound agents, 10.1.1.1:50000: "
+    )
+    assert "connection refused" in found.evidence
+    assert found.cause == (
+        "pods where the agents run do not reach the TCP port for inbound agents: agents start, and never connect"
+    )
+    assert found.fix == (
+        "set controllers.main.ensureCloud.jenkinsTunnel to an address that pods reach, then jenkins-kaniko sync "
+        "--controller main; where the address is right, see that network policies and firewalls allow pods in builds "
+        "the way; or let agents need no port: controllers.main.ensureCloud.webSocket: true"
+    )
+
+
+def test_each_address_is_tried_once_from_each_namespace() -> None:
+    """Each by a Job with a name of its own: what the one before made is removed a moment later."""
+    here, there = place(), replace(place(), namespace="other")
+    doors = {name: trial(NO_WAY.format("i/o timeout")) for name in ("builds", "other")}
+    for door in doors.values():
+        door.watches, door.logs = door.watches * 2, door.logs * 2
+    ways = [WAY, replace(WAY, controller="second"), PORT]
+    found = doctor.examine_ways([here, here, there], ways, doors.__getitem__)
+    assert sorted((one.name, one.evidence.partition(": ")[0]) for one in found) == [
+        ("jenkins-agent-port-unreachable-from-agents", "controller main, from a pod in builds"),
+        ("jenkins-agent-port-unreachable-from-agents", "controller main, from a pod in other"),
+        ("jenkins-unreachable-from-agents", "controller main, from a pod in builds"),
+        ("jenkins-unreachable-from-agents", "controller main, from a pod in other"),
+    ]
+    jobs = [one["metadata"]["name"] for door in doors.values() for one in door.made if one["kind"] == "Job"]
+    assert len(set(jobs)) == len(jobs) == 4
+
+
+class Told:
+    """A controller that tells where it is."""
+
+    def own_url(self) -> str:
+        return "https://jenkins.example.com/ci/"
+
+    def agent_port(self) -> int | None:
+        return 50000
+
+
+@pytest.mark.parametrize(
+    ("cloud", "addresses"),
+    [
+        ({}, ["jenkins.example.com:443", "jenkins.example.com:50000"]),
+        ({"webSocket": True}, ["jenkins.example.com:443"]),
+        ({"jenkinsUrl": "http://j.ci.svc:8080/"}, ["j.ci.svc:8080", "j.ci.svc:50000"]),
+        ({"jenkinsUrl": "http://j.ci.svc", "jenkinsTunnel": "t.ci.svc:1"}, ["j.ci.svc:80", "t.ci.svc:1"]),
+        ({"jenkinsTunnel": "t.ci.svc:"}, ["jenkins.example.com:443", "t.ci.svc:50000"]),
+        ({"jenkinsTunnel": ":1"}, ["jenkins.example.com:443", "jenkins.example.com:1"]),
+        ({"jenkinsUrl": "http://j:port/"}, []),
+        ({"directConnection": True}, []),
+    ],
+    ids=str,
+)
+def test_where_agents_connect_to(cloud: dict[str, Any], addresses: list[str]) -> None:
+    state = CloudState("kubernetes", "2.479", "4238", "hash", {}, (), cloud_fields=cloud)
+    assert [one.address for one in checks_jenkins._ways(cast(Controller, Told()), "main", state)] == addresses
 
 
 def with_accounts(accounts: Mapping[str, Any]) -> Place:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socketserver
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.jvm]
 BESIDE = {"git": "5.2.1", "credentials-binding": "657.v2b_19db_7d6e6d"}
 PORT = 50000
 NOT_SYNCED = "jenkins-templates-differ"
+FROM_AGENTS, PORT_FROM_AGENTS = "jenkins-unreachable-from-agents", "jenkins-agent-port-unreachable-from-agents"
 Doctor = Callable[..., dict[str, dict[str, str]]]
 
 
@@ -31,6 +34,24 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     healthy.add_user("reader", "Read")
     with healthy:
         yield healthy
+
+
+class Answer(socketserver.BaseRequestHandler):
+    """Says what a web server says, whoever calls: agents' way to it is there."""
+
+    def handle(self) -> None:
+        self.request.recv(65536)
+        self.request.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def bridge(lab: Lab) -> Iterator[str]:
+    """HOST:PORT where pods are answered: the stand-in itself listens on this machine's loopback only."""
+    address = lab.settings["LAB_REGISTRY_ADDRESS"].rpartition(":")[0]
+    with socketserver.ThreadingTCPServer((address, 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"{address}:{server.server_address[1]}"
+        server.shutdown()
 
 
 @pytest.fixture
@@ -62,6 +83,7 @@ def doctor(lab: Lab, tmp_path: Path) -> Doctor:
         if arguments:
             assert done.returncode == 0, done.stderr
             return {}
+        assert done.stdout, done.stderr
         found = [one for one in json.loads(done.stdout)["findings"] if one["severity"] != "info"]
         assert done.returncode == (8 if any(one["severity"] == "error" for one in found) else 0), done.stderr
         return {one["name"]: one for one in found}
@@ -69,20 +91,36 @@ def doctor(lab: Lab, tmp_path: Path) -> Doctor:
     return run
 
 
-def test_a_healthy_fleet_has_nothing(doctor: Doctor, controller: StandIn) -> None:
-    doctor(controller, "sync")
-    assert doctor(controller) == {}
+def test_a_healthy_fleet_has_nothing(doctor: Doctor, controller: StandIn, bridge: str) -> None:
+    reached = {"ensureCloud": {"jenkinsUrl": f"http://{bridge}/", "jenkinsTunnel": bridge}}
+    doctor(controller, "sync", **reached)
+    assert doctor(controller, **reached) == {}
 
 
-def test_a_template_that_somebody_changed(doctor: Doctor, controller: StandIn) -> None:
-    doctor(controller, "sync")
+def test_a_controller_that_agents_do_not_reach(doctor: Doctor, controller: StandIn, bridge: str) -> None:
+    """In a pod the loopback is the pod's own, and nobody listens there."""
+    url = {"ensureCloud": {"jenkinsUrl": controller.url, "jenkinsTunnel": bridge}}
+    doctor(controller, "sync", **url)
+    found = doctor(controller, **url)
+    assert found.keys() == {FROM_AGENTS}
+    assert f": jenkinsUrl of the cloud, {controller.url}: " in found[FROM_AGENTS]["evidence"]
+    port = {"ensureCloud": {"jenkinsUrl": f"http://{bridge}/", "jenkinsTunnel": "127.0.0.1:1"}}
+    doctor(controller, "sync", **port)
+    found = doctor(controller, **port)
+    assert found.keys() == {PORT_FROM_AGENTS}
+    assert ": the TCP port for inbound agents, 127.0.0.1:1: " in found[PORT_FROM_AGENTS]["evidence"]
+
+
+def test_a_template_that_somebody_changed(doctor: Doctor, controller: StandIn, bridge: str) -> None:
+    reached = {"ensureCloud": {"jenkinsUrl": f"http://{bridge}/", "jenkinsTunnel": bridge}}
+    doctor(controller, "sync", **reached)
     controller.run("Jenkins.get().clouds.getByName('kubernetes').templates[0].idleMinutes = 7; Jenkins.get().save()")
-    found = doctor(controller)
+    found = doctor(controller, **reached)
     assert found.keys() == {NOT_SYNCED}
     for command in found[NOT_SYNCED]["fix"].split(", then "):
         if "sync" in command:
-            doctor(controller, *command.split()[1:])
-    assert doctor(controller) == {}
+            doctor(controller, *command.split()[1:], **reached)
+    assert doctor(controller, **reached) == {}
 
 
 @pytest.mark.parametrize(
@@ -142,10 +180,11 @@ def test_a_controller_that_lacks_something(
         assert doctor(controller).keys() == names
 
 
-def test_a_cloud_that_uses_websocket_needs_no_port(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_cloud_that_uses_websocket_needs_no_port(doctor: Doctor, tmp_path: Path, bridge: str) -> None:
+    reached = {"ensureCloud": {"webSocket": True, "jenkinsUrl": f"http://{bridge}/"}}
     with StandIn(tmp_path / "controller", plugins=BESIDE) as controller:
-        doctor(controller, "sync", ensureCloud={"webSocket": True})
-        assert doctor(controller, ensureCloud={"webSocket": True}) == {}
+        doctor(controller, "sync", **reached)
+        assert doctor(controller, **reached) == {}
 
 
 # --- the cluster as the templates use it -----------------------------------------------------------------------------
