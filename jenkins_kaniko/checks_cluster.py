@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.buildjob import MANAGED
+from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import DeniedError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, HopelessError, Kind, Place
 from jenkins_kaniko.templates import parsed
@@ -113,7 +115,7 @@ def namespace(place: Place) -> Iterator[Finding]:
     found = place.objects.read("Namespace", place.namespace)
     if found is None:
         missing = NO_NAMESPACE.found(f"there is no namespace {place.namespace}", namespace=place.namespace)
-        raise HopelessError(replace(missing, mends=_namespace(place.namespace)))
+        raise HopelessError(replace(missing, mends=partial(_make_namespace, place.namespace)))
     if found["status"]["phase"] == "Terminating":
         deleted = found["metadata"]["deletionTimestamp"]
         raise HopelessError(
@@ -122,10 +124,11 @@ def namespace(place: Place) -> Iterator[Finding]:
     yield from ()
 
 
-def _namespace(name: str) -> dict[str, Any]:
-    """Return a namespace that admits builders, whatever the cluster's default is."""
+def _make_namespace(name: str, objects: Objects, tell: Callable[[str], None]) -> None:
+    """Make a namespace that admits builders, whatever the cluster's default is."""
     labels = {**MANAGED, "pod-security.kubernetes.io/enforce": "baseline"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    outcome = objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+    tell(f"{outcome}: namespace {name}")
 
 
 def rights(place: Place) -> Iterator[Finding]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from jenkins_kaniko import certificates, podstate, registry_install, registry_verify, registry_wait
 from jenkins_kaniko.attempt import Door, Listener
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
-from jenkins_kaniko.checks_registry import registry_of
+from jenkins_kaniko.checks_registry import CA_MISSING, SECRET_MISSING, registry_of
 from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnreachableError
 from jenkins_kaniko.findings import ERROR, WARNING, Check, Finding, Kind, Place
 from jenkins_kaniko.registry import CONTAINER, PORT, STORAGE, TLS, Registry
+from jenkins_kaniko.registry_install import trusted_by_clients
 from jenkins_kaniko.registry_settings import registry_of as settled
 from jenkins_kaniko.registry_verify import Pulls
 
@@ -69,6 +72,27 @@ def registry(place: Place) -> Registry | None:
     name, namespace = named.groups()
     settings = registry_install.found(place.objects, name, namespace)
     return None if settings is None else settled(name, namespace, {}, settings)
+
+
+def mendable(place: Place, finding: Finding) -> Finding:
+    """Return a finding with what mends it where a registry of ours gives namespaces what is missing."""
+    if finding.name not in (CA_MISSING.name, SECRET_MISSING.name):
+        return finding
+    try:
+        ours = registry(place)
+        if ours is None:
+            return finding
+        if finding.name == CA_MISSING.name:
+            given = trusted_by_clients(place.objects, ours) is not None
+            named, wanted = place.spec.ca_bundle, ours.ca
+        else:
+            given, named, wanted = bool(ours.accounts), place.spec.registry_secret, ours.login
+    except UnreachableError:
+        return finding
+    if not given or named is None or named.name != wanted:
+        return finding
+    fix = f"jenkins-kaniko registry install -n {ours.namespace} --name {ours.name} --for {place.namespace}"
+    return replace(finding, fix=fix, mends=partial(registry_install.give, ours, place.namespace))
 
 
 def serving(place: Place) -> Iterator[Finding]:

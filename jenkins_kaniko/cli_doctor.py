@@ -28,13 +28,17 @@ TRIAL: dict[str, Any] = {
 }  # fmt: skip
 """The options of a build that doctor does not have."""
 NO_IMAGE = "image"
+ROUNDS = 2
+"""Of mending: in a namespace that was missing the certificate and the login are missing too."""
 
 
 @click.command()
 @config_option
 @click.option("-t", "--tag", "repository", metavar="IMAGE", help="Try whether builds can push to this repository.")
 @click.option("--build", is_flag=True, help="With -t: build and push an image; its tag is jenkins-kaniko-doctor.")
-@click.option("--fix", is_flag=True, help="Show what can be mended without harm (a missing namespace), and mend it.")
+@click.option(
+    "--fix", is_flag=True, help="Show and make what harms nobody: a namespace, and what a registry there gives it."
+)
 @click.option("--extra-arg", "extra_args", multiple=True, metavar="FLAG", help="A further flag of the builder.")
 @pod_options
 @output_option
@@ -60,7 +64,9 @@ def doctor(config: Path, repository: str | None, build: bool, fix: bool, output:
     if build and not repository and not templates:
         raise errors.WrongInputError("--build: where to? give the repository with -t")
     found = _in_cluster(templates, repository, build, given)
-    if fix and _mended(found):
+    for _ in range(ROUNDS if fix else 0):
+        if not _mended(found):
+            break
         found = _in_cluster(templates, repository, build, given)
     in_jenkins, ways = _in_jenkins(fleet)
     if templates and ways and not has_errors(found):
@@ -107,17 +113,17 @@ def _from_agents(fleet: Fleet, repository: str | None, ways: Sequence[Way], give
 
 
 def _mended(found: Sequence[Finding]) -> bool:
-    """Make what mends findings; return whether there was any."""
+    """Do what mends findings, shown before; return whether there was any."""
     from jenkins_kaniko import doctorreport
     from jenkins_kaniko.cluster_objects import Objects
+    from jenkins_kaniko.doctor import ordered
 
-    manifests = [one.mends for one in found if one.mends]
-    if manifests:
+    mends = [one.mends for one in ordered(found) if one.mends]
+    if mends:
         click.echo(doctorreport.text(found), err=True)
-    for manifest in manifests:
-        outcome = Objects().apply(manifest)
-        click.echo(f"{manifest['kind'].lower()} {manifest['metadata']['name']}: {outcome}", err=True)
-    return bool(manifests)
+    for mend in mends:
+        mend(Objects(), say)
+    return bool(mends)
 
 
 def _in_jenkins(fleet: Fleet | None) -> tuple[list[Finding], list[Way]]:

@@ -40,7 +40,7 @@ def examine(place: Place, door: Door, *, build: bool = False) -> list[Finding]:
         build: try by making and pushing an image, where one is named.
     """
     checks = [*checks_cluster.CHECKS, *checks_registry.CHECKS, *checks_installed.CHECKS]
-    found = list(_found(place, checks))
+    found = [checks_installed.mendable(place, one) for one in _found(place, checks)]
     if not has_errors(found):
         found += _found(place, [_trial(place.image, door, build=build)])
     return found

@@ -11,6 +11,8 @@ from jenkins_kaniko.cluster_objects import Objects
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 SEVERITIES = (ERROR, WARNING, INFO)
+Mend = Callable[[Objects, Callable[[str], None]], None]
+"""Mends by a cluster's door, and tells of what it made."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Finding:
         severity: builds fail by an error, can fail by a warning; an info is what could not be looked at.
         evidence: what was seen.
         fix: what to run or to do, with the names of this place in it.
-        mends: the object that `--fix` makes, where making it harms nobody.
+        mends: what `--fix` does, where it harms nobody.
     """
 
     name: str
@@ -30,7 +32,7 @@ class Finding:
     evidence: str
     cause: str
     fix: str
-    mends: Mapping[str, Any] | None = field(default=None, compare=False)
+    mends: Mend | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnansweredError, UnreachableError
-from jenkins_kaniko.registry import FOLDER, HTPASSWD, SETTINGS, Registry
+from jenkins_kaniko.registry import CA_FILE, FOLDER, HTPASSWD, SETTINGS, Registry
 from jenkins_kaniko.registry_secrets import accounts, certificate, hand_out, introduce
 from jenkins_kaniko.registry_settings import known
 from jenkins_kaniko.registry_steps import REMOVED, Installation, Tell, needed
@@ -118,6 +119,32 @@ def _introduce(
     if failed:
         said = "\n".join(f"{error}; --not-for {user} forgets the namespace" for user, error in failed)
         raise type(failed[0][1])(said)
+
+
+def give(registry: Registry, namespace: str, objects: Objects, tell: Tell) -> None:
+    """Give one more namespace what its builds need of a registry that is installed, and remember it as a user.
+
+    Raises:
+        JenkinsKanikoError: somebody deleted what is given, or has such an object there.
+    """
+    users = (found(objects, registry.name, registry.namespace) or {}).get("users", ())
+    more = replace(registry, users=tuple(dict.fromkeys([*users, namespace])))
+    made = Installation(objects, more, tell)
+    trusted = trusted_by_clients(objects, registry)
+    passwords = {one: needed(objects, registry, registry.passwords, one) for one in registry.accounts[:1]}
+    made.apply(parts.config_map(more))
+    introduce(made, namespace, trusted, passwords)
+
+
+def trusted_by_clients(objects: Objects, registry: Registry) -> bytes | None:
+    """Return the certificates that clients of a registry are given, None where there are none.
+
+    Raises:
+        UnreachableError: the cluster does not answer, or forbids it.
+    """
+    there = objects.read("ConfigMap", registry.ca, registry.namespace) or {}
+    text = there.get("data", {}).get(CA_FILE)
+    return text.encode() if text else None
 
 
 def mounted(objects: Objects, registry: Registry) -> dict[str, bytes]:

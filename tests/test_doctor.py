@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -23,7 +24,9 @@ from jenkins_kaniko import (
     doctor,
     doctorreport,
 )
+from jenkins_kaniko import registry as parts
 from jenkins_kaniko.buildjob import Mounted, Spec
+from jenkins_kaniko.certificates import new_authority
 from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
@@ -31,7 +34,9 @@ from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
 from jenkins_kaniko.jenkins import Controller
 from jenkins_kaniko.model import CloudState
+from jenkins_kaniko.registry import Registry
 from tests.support.fake_cluster import RUNNING, FakeCluster, ended
+from tests.support.fake_objects import FakeObjects
 
 NODE = {"metadata": {"name": "n1"}, "spec": {}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
@@ -237,6 +242,82 @@ def test_the_command_that_mends_a_secret(config: bytes, name: str, fix: str) -> 
 def test_the_command_that_makes_a_secret_where_there_is_none() -> None:
     (found,) = checks_registry.secret(place("r.example.com/app"))
     assert (found.name, found.fix) == ("registry-secret-none", CREATE)
+
+
+SERVING = Registry(namespace="shared-services", accounts=("ci", "other"), users=("others",))
+IMAGE = f"{SERVING.address}/app"
+TRUSTED = new_authority("test", datetime.now(UTC)).trusted
+
+
+def registry_there() -> FakeObjects:
+    objects = FakeObjects()
+    content = {"ci": b"swordfish", "other": b"x"}
+    for manifest in (
+        parts.config_map(SERVING),
+        parts.ca_config_map(SERVING, TRUSTED),
+        parts.secret(SERVING, SERVING.passwords, content),
+    ):
+        objects.apply(manifest)
+    return objects
+
+
+def taking(objects: FakeObjects, bundle: str = SERVING.ca, login: str = SERVING.login) -> Place:
+    """Return a place whose builds take both by name."""
+    where = place(IMAGE)
+    spec = replace(where.spec, ca_bundle=Mounted(bundle, "ca.crt"), registry_secret=Mounted(login))
+    return replace(where, objects=cast(Objects, objects), spec=spec)
+
+
+def missing(where: Place) -> list[Finding]:
+    found = [*checks_registry.secret(where), *checks_registry.certificate(where)]
+    return [checks_installed.mendable(where, one) for one in found]
+
+
+def test_what_a_registry_of_ours_gives_namespaces_is_given_once() -> None:
+    objects, told = registry_there(), list[str]()
+    where = taking(objects)
+    found = missing(where)
+    assert [(one.name, one.fix) for one in found] == [
+        (name, "jenkins-kaniko registry install -n shared-services --name registry --for builds")
+        for name in ("registry-secret-missing", "ca-missing")
+    ]
+    for one in found:
+        assert one.mends is not None
+        one.mends(cast(Objects, objects), told.append)
+    assert told == [
+        "changed: configmap shared-services/registry-config",
+        "created: configmap builds/registry-ca",
+        "created: secret builds/registry-docker-config",
+    ]
+    assert missing(where) == []
+    assert objects.kept["ConfigMap", "builds", "registry-ca"]["data"] == {"ca.crt": TRUSTED.decode()}
+    login = objects.kept["Secret", "builds", "registry-docker-config"]["data"][".dockerconfigjson"]
+    assert json.loads(base64.b64decode(login))["auths"][SERVING.address] == {
+        "auth": base64.b64encode(b"ci:swordfish").decode()
+    }
+    settings = objects.kept["ConfigMap", "shared-services", "registry-config"]["metadata"]["annotations"]
+    assert json.loads(settings["jenkins-kaniko/settings"])["users"] == ["others", "builds"]
+
+
+def test_two_namespaces_that_are_given_it_are_both_remembered() -> None:
+    objects = registry_there()
+    objects.namespaces.add("more")
+    here = taking(objects)
+    there = replace(here, namespace="more")
+    for one in [*missing(here), *missing(there)]:
+        assert one.mends is not None
+        one.mends(cast(Objects, objects), lambda _line: None)
+    settings = objects.kept["ConfigMap", "shared-services", "registry-config"]["metadata"]["annotations"]
+    assert json.loads(settings["jenkins-kaniko/settings"])["users"] == ["others", "builds", "more"]
+
+
+def test_what_a_registry_of_ours_does_not_give_is_not_made() -> None:
+    objects = registry_there()
+    assert [one.mends for one in missing(taking(objects, "own-ca", "own-login"))] == [None, None]
+    del objects.kept["ConfigMap", "shared-services", "registry-ca"]
+    objects.apply(parts.config_map(replace(SERVING, accounts=())))
+    assert [one.mends for one in missing(taking(objects))] == [None, None]
+    assert [one.mends for one in missing(taking(FakeObjects()))] == [None, None]
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.just("bWU6d29yZA==")

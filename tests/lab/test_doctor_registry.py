@@ -101,3 +101,31 @@ def test_a_registry_whose_disk_is_nearly_full(place: Place, doctor: Doctor) -> N
     assert found["registry-nearly-full"]["evidence"] == (
         f"registry {place.namespace}/registry: 94 % of a folder of the pod are used"
     )
+
+
+def test_what_a_namespace_lacks_of_a_registry_is_given_once(place: Place) -> None:
+    place.installed("--account", "ci")
+    builds = place.builds
+    image = ["-t", f"registry.{place.namespace}:5000/app", "--ca-bundle", "registry-ca"]
+    account = ["--registry-secret", "registry-docker-config"]
+    command = [str(COMMAND), "doctor", *builder(builds), *image, *account, "-o", "json"]
+    environment = builds.environment(KUBECONFIG=str(builds.lab.kubeconfig))
+
+    def run(*arguments: str) -> tuple[list[str], list[str]]:
+        done = subprocess.run(
+            [*command, *arguments], env=environment, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.stdout, done.stderr
+        found = [one["name"] for one in json.loads(done.stdout)["findings"] if one["severity"] != "info"]
+        return found, [line for line in done.stderr.splitlines() if line.startswith(("created: ", "changed: "))]
+
+    assert run() == (["registry-secret-missing", "ca-missing"], [])
+    assert run("--fix") == (
+        [],
+        [
+            f"changed: configmap {place.namespace}/registry-config",
+            f"created: configmap {builds.namespace}/registry-ca",
+            f"created: secret {builds.namespace}/registry-docker-config",
+        ],
+    )
+    assert run("--fix") == ([], [])
