@@ -151,6 +151,8 @@ def pulling(place: Place, ours: Registry, door: Door) -> Iterator[Finding]:
         "tolerations": tuple(_typed(one) for one in spec.tolerations if one.get("key")),
         "timeout": spec.pending_timeout,
         "pending_timeout": spec.pending_timeout,
+        "probe": None,
+        "probe_timeout": 0,
         "keep": False,
     }
     secret = spec.registry_secret.name if spec.registry_secret else ours.login

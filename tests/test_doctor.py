@@ -30,7 +30,7 @@ from jenkins_kaniko.certificates import new_authority
 from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import DeniedError, UnansweredError, UnreachableError
+from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnansweredError, UnreachableError
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Finding, Place
 from jenkins_kaniko.jenkins import Controller
 from jenkins_kaniko.model import CloudState
@@ -318,6 +318,27 @@ def test_what_a_registry_of_ours_does_not_give_is_not_made() -> None:
     objects.apply(parts.config_map(replace(SERVING, accounts=())))
     assert [one.mends for one in missing(taking(objects))] == [None, None]
     assert [one.mends for one in missing(taking(FakeObjects()))] == [None, None]
+
+
+def test_what_nodes_are_to_pull_is_built_as_the_place_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs: list[Spec] = []
+
+    def build(spec: Spec, *_others: object) -> None:
+        specs.append(spec)
+        raise JenkinsKanikoError("the build failed")
+
+    monkeypatch.setattr("jenkins_kaniko.build.build", build)
+    node = {**NODE, "status": {"nodeInfo": {"architecture": "arm64", "operatingSystem": "linux"}}}
+    where = place(IMAGE, Node=[node])
+    where = replace(where, spec=replace(where.spec, ca_bundle=Mounted("own-ca", "root.pem"), profile="small"))
+    (found,) = checks_installed.pulling(where, SERVING, FakeCluster([]))
+    assert (found.name, found.evidence) == ("not-checked", "the build failed")
+    (spec,) = specs
+    assert (spec.ca_bundle, spec.profile, spec.node_selector) == (
+        Mounted("own-ca", "root.pem"),
+        "small",
+        {"kubernetes.io/arch": "arm64"},
+    )
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.just("bWU6d29yZA==")
