@@ -104,8 +104,10 @@ def _end(served: RegistryInCluster) -> str:
             state: dict[str, dict[str, str]] = one["state"]
             if "terminated" in state:
                 return state["terminated"]["reason"]
-            if state.get("waiting", {}).get("reason") == "ErrImagePull":
-                return state["waiting"]["message"]
+            waiting = state.get("waiting", {})
+            # for a moment the node still leads to the pod that a registry had before
+            if waiting.get("reason") == "ErrImagePull" and not waiting["message"].endswith("connection refused"):
+                return waiting["message"]
         time.sleep(0.3)
     raise AssertionError("the pod did not end")
 
