@@ -168,7 +168,7 @@ def test_a_collection_loses_nothing_of_what_is_pushed_meanwhile(place: Place, tm
                 time.sleep(0.1)
         collected = collecting.result()
         assert (collected.returncode, collected.stdout) == (0, "3 blobs removed\n"), collected.stderr
-        assert refused == {405}
+        assert refused <= {405}
         place.wait_for_routes()
         # What was removed is not said to be there still.
         pushed["removed"] = client.push("app", "removed", {"/file": b"removed"})
