@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import kubernetes
 import pytest
+import trustme
 
 from jenkins_kaniko import cluster_exec
 from jenkins_kaniko.cluster_exec import CutError, fed
@@ -24,10 +27,16 @@ LONG = 3600
 
 
 class Peer:
-    """One WebSocket connection, as its server sees it."""
+    """One WebSocket connection, as its server sees it.
+
+    Attributes:
+        said: what came in frames, without their mask.
+        mask: that of the last frame.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self.said, self.mask = b"", b""
 
     def shake_hands(self) -> None:
         head = b""
@@ -42,12 +51,22 @@ class Peer:
 
     def frame(self) -> int | None:
         """Take a frame of the client, and return what it is for; None where the client is gone."""
-        head = self._connection.recv(2, socket.MSG_WAITALL)
+        head = self._taken(2)
         if len(head) < 2:
             return None
         assert head[1] & 0x7F < 126, "a short frame"
-        self._connection.recv(4 + (head[1] & 0x7F), socket.MSG_WAITALL)
+        assert head[1] & 0x80, "a frame of a client is masked"
+        rest = self._taken(4 + (head[1] & 0x7F))
+        self.mask = rest[:4]
+        self.said += bytes(byte ^ self.mask[i % 4] for i, byte in enumerate(rest[4:]))
         return head[0] & 0xF
+
+    def _taken(self, count: int) -> bytes:
+        """Take so many bytes; TLS gives fewer at a time, and has no flag against that."""
+        taken = b""
+        while len(taken) < count and (more := self._connection.recv(count - len(taken))):
+            taken += more
+        return taken
 
     def send(self, kind: int, content: bytes = b"") -> None:
         self._connection.sendall(struct.pack("BB", 0x80 | kind, len(content)) + content)
@@ -58,18 +77,18 @@ class Peer:
 
 
 @contextmanager
-def served(answer: Callable[[Peer], None]) -> Iterator[str]:
+def served(answer: Callable[[Peer], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve one connection on this machine, and give its address."""
 
     def serve() -> None:
         connection, _ = server.accept()
-        with connection:
-            answer(Peer(connection))
+        with tls.wrap_socket(connection, server_side=True) if tls else connection as spoken:
+            answer(Peer(spoken))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/exec"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.getsockname()[1]}/exec"
         thread.join()
 
 
@@ -79,8 +98,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(cluster_exec, f"{name}_SECONDS", seconds)
 
 
-def send(url: str, seconds: float = LONG) -> bytes:
+def send(url: str, seconds: float = LONG, ca: Path | None = None) -> bytes:
     configuration: Any = kubernetes.client.Configuration()
+    configuration.ssl_ca_cert = ca and str(ca)
     return fed(configuration, url, {}, "pod builds/app-x1", "create pods/exec", [b"data"], time.monotonic() + seconds)
 
 
@@ -130,3 +150,23 @@ def test_a_command_that_does_not_end_in_time_is_given_up() -> None:
     with served(endless) as url, pytest.raises(CutError) as caught:
         send(url, seconds=2 * cluster_exec.QUIET_SECONDS)
     assert str(caught.value) == "pod builds/app-x1: the connection broke: the time is over"
+
+
+@pytest.mark.parametrize("within_tls", [True, False], ids=["TLS", "plain"])
+def test_what_is_sent_arrives_with_a_mask_that_costs_nothing_within_tls(within_tls: bool, tmp_path: Path) -> None:
+    authority, peers = trustme.CA(), []
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+
+    def taking(peer: Peer) -> None:
+        peer.shake_hands()
+        assert (peer.frame(), peer.frame()) == (BINARY, BINARY)
+        peers.append(peer)
+        peer.send(BINARY, SUCCESS)
+
+    with served(taking, tls if within_tls else None) as url:
+        send(url, ca=tmp_path / "ca.crt")
+    (peer,) = peers
+    assert peer.said == b"\x00data" + b"\xff\x00", "the data, then that channel 0 is closed"
+    assert (peer.mask == bytes(4)) == within_tls
