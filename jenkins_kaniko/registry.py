@@ -270,9 +270,13 @@ def _config(registry: Registry) -> str:
 def _storage(registry: Registry) -> dict[str, Any]:
     if registry.s3_bucket is None:
         return {"filesystem": {"rootdirectory": STORAGE}}
-    s3 = {"bucket": registry.s3_bucket, "region": registry.s3_region, "regionendpoint": registry.s3_endpoint}
+    s3: dict[str, Any] = {"bucket": registry.s3_bucket, "region": registry.s3_region}
+    if registry.s3_endpoint:
+        # version 2 puts the bucket into the path where an endpoint is given, 3 only where it is told to; as part of the
+        # host's name it is found at Amazon, and hardly anywhere else
+        s3 |= {"regionendpoint": registry.s3_endpoint, "forcepathstyle": True}
     # nodes that pull may reach the registry only, and need not trust the bucket's certificate
-    return {"s3": {key: value for key, value in s3.items() if value}, "redirect": {"disable": True}}
+    return {"s3": s3, "redirect": {"disable": True}}
 
 
 def _url(upstream: str) -> str:

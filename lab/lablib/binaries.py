@@ -1,4 +1,4 @@
-"""Kubernetes, Kaniko and CoreDNS, compiled from their Go modules once per machine.
+"""Kubernetes, Kaniko, CoreDNS and a registry, compiled from their Go modules once per machine.
 
 Each family has a go.mod of its own (their dependencies clash) that pins everything; its programs are the `tool`
 lines of that file, or the main.go beside it.

@@ -53,20 +53,26 @@ case "$1" in *.yaml|*.yml) exec registry serve "$1" ;; *) exec "$@" ;; esac
 SYSTEM_PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def prepared(settings: Settings, base: Path, kaniko: Path) -> Path:
-    """A cached folder: images.tar for containerd, and the layers and documents that the registry serves."""
+def prepared(settings: Settings, base: Path, kaniko: Path, registry: Path) -> Path:
+    """A cached folder: images.tar for containerd, and the layers and documents that the registry serves.
+
+    *base*, *kaniko* and *registry* are folders of the cache.
+    """
     sources = [LAB / "lablib" / name for name in ("images.py", "layers.py")]
     pinned = [settings.pinned[name] for name in ("images", "mirrored", "domain", "ports")]
-    hashed = cache.key(*sources, *pinned, BUSYBOX, _registry_program(), base.name, kaniko.name)
+    debian_registry = Path(run(["which", "docker-registry"]).strip())
+    hashed = cache.key(*sources, *pinned, BUSYBOX, debian_registry, base.name, kaniko.name, registry.name)
+    public_cas = base / "ca-certificates.crt"
 
     def build(target: Path) -> None:
         debian = layer_of(base / "base.tar", base / "base.tar.gz")
         images = {
             settings.image("pause"): _pause(target),
             settings.image("busybox"): _busybox(target),
-            settings.image("kaniko"): _kaniko(target, kaniko, base / "ca-certificates.crt"),
+            settings.image("kaniko"): _kaniko(target, kaniko, public_cas),
             settings.image("agent"): _agent(target, debian, base),
-            settings.image("registry"): _registry(target, base / "ca-certificates.crt"),
+            settings.image("registry"): _registry(target, debian_registry, _libraries(debian_registry), public_cas),
+            settings.image("nextRegistry"): _registry(target, registry / "registry", [], public_cas),
         }
         write_archive(images, target / "images.tar")
         python = _python(target, debian, settings)
@@ -114,14 +120,13 @@ def _kaniko(target: Path, binaries: Path, public_cas: Path) -> Image:
     return Image([write_layer(entries, target / "layer-kaniko.tar")], KANIKO)
 
 
-def _registry_program() -> Path:
-    return Path(run(["which", "docker-registry"]).strip())
+def _libraries(program: Path) -> list[str]:
+    """The libraries that a program is linked to."""
+    return [word for word in run(["ldd", str(program)]).split() if word.startswith("/")]
 
 
-def _registry(target: Path, public_cas: Path) -> Image:
-    """Debian's registry in the shape of upstream's image, with the libraries that it is linked to."""
-    program = _registry_program()
-    libraries = [word for word in run(["ldd", str(program)]).split() if word.startswith("/")]
+def _registry(target: Path, program: Path, libraries: list[str], public_cas: Path) -> Image:
+    """A registry in the shape of upstream's image."""
     entries = [
         *COMMON_ROOT_USER,
         Entry("tmp", folder=True, mode=0o1777),
@@ -131,7 +136,7 @@ def _registry(target: Path, public_cas: Path) -> Image:
         Entry("etc/ssl/certs/ca-certificates.crt", public_cas.read_bytes()),
         Entry("entrypoint.sh", REGISTRY_ENTRYPOINT, 0o755),
     ]
-    return Image([write_layer(entries, target / "layer-registry.tar")], REGISTRY)
+    return Image([write_layer(entries, target / f"layer-{program.name}.tar")], REGISTRY)
 
 
 def _agent(target: Path, debian: Layer, base: Path) -> Image:

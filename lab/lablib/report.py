@@ -56,6 +56,7 @@ def variables(settings: Settings, found: Record) -> dict[str, str]:
         "LAB_AGENT_IMAGE": settings.image("agent"),
         "LAB_BUSYBOX_IMAGE": settings.image("busybox"),
         "LAB_REGISTRY_IMAGE": settings.image("registry"),
+        "LAB_NEXT_REGISTRY_IMAGE": settings.image("nextRegistry"),
         "LAB_NODE_ROOT": str(settings.node_root),
         "LAB_BIN": found.cached["kubernetes"],
     }

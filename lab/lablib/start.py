@@ -117,7 +117,7 @@ class _Starter:
             folders["rootfs"] = rootfs.layer(settings)
 
         together(compile_all, download)
-        folders["images"] = images.prepared(settings, folders["rootfs"], folders["kaniko"])
+        folders["images"] = images.prepared(settings, folders["rootfs"], folders["kaniko"], folders["registry"])
         self._record.cached = {name: str(path) for name, path in folders.items()}
 
     def _make_node(self) -> None:

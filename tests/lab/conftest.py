@@ -77,9 +77,9 @@ def builds(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build
 
 
 @pytest.fixture
-def place(lab: Lab, builds: Builds, tmp_path: Path) -> Iterator[Place]:
-    """A namespace for a registry."""
-    with registry_namespace(lab, builds, tmp_path / "installer") as made:
+def place(request: pytest.FixtureRequest, lab: Lab, builds: Builds, tmp_path: Path) -> Iterator[Place]:
+    """A namespace for a registry, of version 2 unless the test asks for another."""
+    with registry_namespace(lab, builds, tmp_path / "installer", getattr(request, "param", "2")) as made:
         yield made
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.lab.building import COMMAND, ROOT, Builds, write, write_kubeconfig
 from tests.support.registry import Registry
 
@@ -24,19 +26,28 @@ if TYPE_CHECKING:
 
 KINDS = "deployments,services,configmaps,secrets,persistentvolumeclaims,networkpolicies"
 MANAGED = "app.kubernetes.io/managed-by=jenkins-kaniko"
+IMAGES = {"2": "LAB_REGISTRY_IMAGE", "3": "LAB_NEXT_REGISTRY_IMAGE"}
+"""What the lab calls the images of distribution, by version."""
+BOTH = pytest.mark.parametrize("place", IMAGES, indirect=True)
+"""For tests of what depends on the version."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A namespace for a registry, and who may install one there and introduce it to the builds' namespace."""
+    """A namespace for a registry of a version, and who may install one there and introduce it to that of the builds."""
 
     lab: Lab
     namespace: str
     kubeconfig: Path
     builds: Builds
+    version: str = "2"
+
+    @property
+    def image(self) -> str:
+        return self.lab.settings[IMAGES[self.version]]
 
     def run(self, command: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        image = ["--image", self.lab.settings["LAB_REGISTRY_IMAGE"]] if command in ("install", "render") else []
+        image = ["--image", self.image] if command in ("install", "render") else []
         return subprocess.run(
             [str(COMMAND), "registry", command, "-n", self.namespace, *image, *arguments],
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
@@ -132,10 +143,10 @@ class Place:
 
 
 @contextmanager
-def registry_namespace(lab: Lab, builds: Builds, kubeconfig: Path) -> Iterator[Place]:
+def registry_namespace(lab: Lab, builds: Builds, kubeconfig: Path, version: str = "2") -> Iterator[Place]:
     """Make a namespace, and who may install a registry there and introduce it to that of the builds."""
     namespace = f"registry-{secrets.token_hex(4)}"
-    made = Place(lab, namespace, kubeconfig, builds)
+    made = Place(lab, namespace, kubeconfig, builds, version)
     account = f"--serviceaccount={namespace}:builder"
     lab.kubectl("create", "namespace", namespace)
     try:
@@ -176,20 +187,3 @@ def volume(place: Place, folder: Path) -> Iterator[list[str]]:
         yield ["--storage", "1Gi", "--storage-class", ""]
     finally:
         place.lab.kubectl("delete", "persistentvolume", place.namespace, "--wait=false")
-
-
-@contextmanager
-def second_name(place: Place) -> Iterator[str]:
-    """Give the image of a registry another tag on the node, as that of a later version has."""
-    name = f"lab.test/registry:{place.namespace}"
-
-    def images(*arguments: str) -> None:
-        # from a folder nearby: the whole path of a socket may be longer than its address can be
-        command = ["ctr", "--address", "run/containerd/containerd.sock", "--namespace", "k8s.io", "images", *arguments]
-        subprocess.run(command, cwd=place.lab.settings["LAB_NODE_ROOT"], check=True)
-
-    images("tag", place.lab.settings["LAB_REGISTRY_IMAGE"], name)
-    try:
-        yield name
-    finally:
-        images("rm", name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -489,3 +490,24 @@ def test_a_network_policy(doctor: Doctor, builds: Builds) -> None:
         found = doctor("-t", "10.217.0.250:5000/app")
     assert found.keys() == {"network-policy"}
     assert "network policies closed" in found["network-policy"]["evidence"]
+
+
+@pytest.mark.last
+def test_no_dns(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
+    """The name server is gone for everybody, and comes back."""
+    with subprocess.Popen([ROOT / "lab" / "restart", "coredns", "60"]) as outage:
+        address = builds.lab.settings["LAB_REGISTRY_ADDRESS"].partition(":")[0]
+        while answers(address, 53):
+            time.sleep(0.1)
+        named, unnamed = doctor(*repository), doctor()
+        assert outage.poll() is None, "the name server was back too early for this test"
+    assert (set(named), set(unnamed)) == ({"dns-failure"}, {"dns-failure"})
+    assert "kubectl get pods,endpoints -n kube-system -l k8s-app=kube-dns" in unnamed["dns-failure"]["fix"]
+    assert doctor() == {}
+    assert builds.left() == []
+
+
+def answers(host: str, port: int) -> bool:
+    with suppress(OSError), socket.create_connection((host, port), 1):
+        return True
+    return False

@@ -18,7 +18,7 @@ import pytest
 from jenkins_kaniko import certificates
 from tests.lab.building import ROOT, write
 from tests.lab.conftest import Lab
-from tests.lab.registries import Place
+from tests.lab.registries import BOTH, Place
 from tests.support.registry import Registry
 
 pytestmark = pytest.mark.lab
@@ -74,6 +74,7 @@ def bucket(place: Place) -> Iterator[list[str]]:
         server.wait()
 
 
+@BOTH
 def test_images_in_a_bucket_outlive_the_registry(place: Place, tmp_path: Path) -> None:
     with bucket(place) as options:
         place.installed(*options, "--for", place.builds.namespace)
@@ -85,6 +86,7 @@ def test_images_in_a_bucket_outlive_the_registry(place: Place, tmp_path: Path) -
         assert (moved.returncode, "give one of them" in moved.stderr) == (1, True)
 
 
+@BOTH
 def test_a_mirror_fetches_what_it_is_asked_for(place: Place, tmp_path: Path) -> None:
     settings = place.lab.settings
     repository = f"mirrored/{place.namespace}"
