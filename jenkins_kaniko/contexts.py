@@ -52,14 +52,16 @@ def opened(
         try:
             context = stack.enter_context(_opened(source, subfolder, dockerfile, stdin, tell))
         except OSError as error:
-            raise WrongInputError(f"{contexts_download.shown(source)}: cannot be read: {error.strerror}") from None
+            raise WrongInputError(f"{_shown(source)}: cannot be read: {error.strerror}") from None
         yield context
 
 
 def _opened(
     source: str, subfolder: str | None, dockerfile: str, stdin: BinaryIO | None, tell: Tell
 ) -> AbstractContextManager[Context]:
-    if source.startswith(("https://", "http://")):
+    if not source:
+        raise WrongInputError("SOURCE is empty; write . for the current folder")
+    if "://" in source:
         _check_host(source)
     if contexts_git.is_git(source):
         return contexts_git.opened(source, subfolder, dockerfile, tell)
@@ -72,8 +74,13 @@ def _opened(
     if Path(source).is_file():
         return _from_file(source, subfolder, dockerfile, tell)
     if source.startswith("http://"):
-        raise WrongInputError(f"{source}: what comes without encryption can be changed on its way; use https://")
-    raise WrongInputError(f"{source}: there is no such file or folder; allowed: {FORMS}")
+        raise WrongInputError(f"{_shown(source)}: what comes without encryption can be changed on its way; use https://")
+    raise WrongInputError(f"{_shown(source)}: there is no such file or folder; allowed: {FORMS}")
+
+
+def _shown(source: str) -> str:
+    """Return a source as it may be shown: what looks like a URL may hold an account, whatever its scheme."""
+    return contexts_download.shown(source) if "://" in source else source
 
 
 def _check_host(url: str) -> None:

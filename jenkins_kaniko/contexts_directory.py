@@ -67,9 +67,14 @@ def dockerfile_text(root: Path, dockerfile: str) -> str:
     """Return the text of the Dockerfile.
 
     Raises:
-        WrongInputError: it is not there, a link out of the context, or not readable.
+        WrongInputError: it is not there, a link out of the context, not readable, or not named by its path in it.
     """
     path = _below(root, dockerfile, "the Dockerfile")
+    if os.path.normpath(dockerfile).startswith(("/", "../")):  # the builder would look for it outside
+        inside = path.relative_to(root.resolve())
+        raise WrongInputError(
+            f"{root}: the Dockerfile '{dockerfile}' is to be named by its path in the context; write {inside}"
+        )
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

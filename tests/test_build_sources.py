@@ -29,6 +29,10 @@ def nothing(folder: Path) -> None:
     """Leave the folder empty."""
 
 
+def dockerfile(folder: Path) -> None:
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+
+
 def loop(folder: Path) -> None:
     (folder / "Dockerfile").symlink_to("Dockerfile")
 
@@ -48,10 +52,16 @@ def bad_name(folder: Path) -> None:
         (nothing, ["https://u:s3cret@[::1/app.git"], NO_HOST),
         (nothing, ["https://u:s3cret@127.0.0.1:port/app.zip"], NO_HOST),
         (nothing, ["https://u:s3cret@a..b/x.zip"], "https://a..b/x.zip: it, or where it leads to, is no URL"),
+        (nothing, ["http://u:s3cret@example.com/x.zip"], "http://example.com/x.zip: what comes without encryption"),
+        (nothing, ["HTTPS://example.com/x.zip?sig=s3cret"], "https://example.com/x.zip: there is no such file or folder"),
+        (nothing, ["git+https://s3cret@example.com/x"], "git+https://example.com/x: there is no such file or folder"),
+        (nothing, ["ssh://git@example.com:team/app.git"], NO_HOST),
+        (dockerfile, [""], "SOURCE is empty; write . for the current folder"),
         (loop, ["."], ".: the Dockerfile 'Dockerfile'"),
         (bad_name, ["bad.zip"], "bad.zip: the archive is damaged or cut off: 'utf-8' codec can't decode"),
     ],
-    ids=["name", "path", "subfolder", "archive's host", "git's host", "port", "label", "loop", "zip"],
+    ids=["name", "path", "subfolder", "archive's host", "git's host", "port", "label", "http", "scheme", "form of pip",
+         "path as port", "empty", "loop", "zip"],
 )  # fmt: skip
 def test_a_source_that_cannot_be_used_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: object, typed: list[str], says: str

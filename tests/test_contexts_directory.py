@@ -255,6 +255,16 @@ def test_a_dockerfile_outside_of_the_context_is_refused(root: Path, dockerfile: 
     assert refusal(root, dockerfile=dockerfile) == f"{root}: the Dockerfile '{dockerfile}' lies outside of it"
 
 
+@pytest.mark.parametrize("dockerfile", ["{root}/docker/file", "../{root.name}/docker/file"])
+def test_a_dockerfile_is_named_by_its_path_in_the_context(root: Path, dockerfile: str) -> None:
+    """The builder has no other path to it."""
+    (root / "docker").mkdir()
+    (root / "docker" / "file").touch()
+    typed = dockerfile.format(root=root)
+    said = f"{root}: the Dockerfile '{typed}' is to be named by its path in the context; write docker/file"
+    assert refusal(root, dockerfile=typed) == said
+
+
 def test_a_subfolder_is_the_context(root: Path) -> None:
     (root / "app").mkdir()
     (root / "app" / "Dockerfile").write_text("FROM app\n", encoding="utf-8")
