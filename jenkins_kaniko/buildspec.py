@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import secrets
@@ -42,6 +43,7 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
     builder = builder_of(given)
     if mistakes := problems(options, builder):
         raise errors.WrongInputError(mistakes)
+    _check_text(options)
     name = given["name"] or new_name(options["image"])
     if not NAME.fullmatch(name):
         raise errors.WrongInputError(f"--name: {name!r} is not a name: lower-case letters, digits and -, at most 52")
@@ -63,6 +65,15 @@ def spec_from(options: Mapping[str, Any], secrets_read: Mapping[str, bytes], giv
         keep=given["keep"],
         probe=_probe(given["probe"], given["probe_timeout"]),
     )
+
+
+def _check_text(options: Mapping[str, Any]) -> None:
+    """Refuse what no manifest can hold: a terminal of another encoding gives bytes that are not UTF-8."""
+    for name, value in options.items():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise errors.WrongInputError(f"option {name}: not UTF-8 text") from None
 
 
 def _user() -> str:
@@ -105,8 +116,8 @@ def typed_options(given: Mapping[str, Any], environment: Mapping[str, str]) -> d
 
 def _image(names: tuple[str, ...]) -> tuple[str, list[str]]:
     """Return the image, and the tags of the others, which must be of the same repository."""
-    repository, _ = split_tag(names[0])
-    tags = []
+    repository, first = split_tag(names[0])
+    tags = [] if first or len(names) == 1 else ["latest"]
     for name in names[1:]:
         other, tag = split_tag(name)
         if other != repository:

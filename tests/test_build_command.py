@@ -122,6 +122,19 @@ def test_every_option_reaches_the_pod(folder: Path) -> None:
     assert job["spec"]["activeDeadlineSeconds"] == 5400 + 90 + 60
 
 
+@pytest.mark.parametrize(
+    ("tags", "pushed"),
+    [([], ["latest"]), ([":1"], ["1"]), ([":1", ""], ["1", "latest"]), (["", ":1"], ["latest", "1"]), (["", ""], ["latest"])],
+)  # fmt: skip
+def test_a_name_without_a_tag_means_latest_wherever_it_stands(tags: list[str], pushed: list[str]) -> None:
+    typed = [part for tag in tags or [""] for part in ("-t", f"{IMAGE}{tag}")]
+    done = CliRunner().invoke(cli, ["build", ".", "--render", *typed])
+    job = list(yaml.safe_load_all(done.stdout))[1]
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    prefix = f"--destination={IMAGE}:"
+    assert [one.removeprefix(prefix) for one in arguments if one.startswith(prefix)] == pushed
+
+
 def test_the_environment_of_older_scripts_is_honoured() -> None:
     _, job = rendered("--no-cache", KANIKO_IMAGE="example.com/kaniko:1", BUILD_TIMEOUT="600")
     (builder,) = job["spec"]["template"]["spec"]["containers"]
@@ -172,6 +185,7 @@ def test_names_are_new_and_fit() -> None:
         (["--annotation", "a=b", "--image", "example.com/k:1"], "--annotation needs osscontainertools 1.25.3"),
         (["--extra-arg=--cleanup"], "--cleanup is set by the step itself"),
         (["-f", "nowhere"], "nowhere"),
+        (["--label", "author=J\udcfcrgen"], "option labels: not UTF-8 text"),
         (["--detach", "--digest-file", "digest"], "--digest-file: not with --detach"),
         (["--detach", "--isolate"], "--isolate: not with --detach"),
         (["--detach", "--probe", "app"], "--probe: not with --detach"),
