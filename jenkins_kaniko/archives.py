@@ -28,6 +28,7 @@ from jenkins_kaniko.contexts_stream import (
 from jenkins_kaniko.errors import WrongInputError
 
 ALLOWED = "allowed: tar, tar.gz, tar.bz2, tar.xz, tar.zst and zip"
+WEB_PAGE = "it looks like a web page (the URL of a git repository ends in .git)"
 ZIP = b"PK"
 DAMAGES = (
     EOFError,
@@ -126,7 +127,7 @@ def _unpacked(file: BinaryIO, head: bytes, source: str) -> _Unpacked:
     try:
         tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
-        page = "; it looks like a web page" if head.lstrip().startswith(b"<") else ""
+        page = f"; {WEB_PAGE}" if head.lstrip().startswith(b"<") else ""
         raise WrongInputError(f"{source}: it is {'no archive' if head else 'empty'}{page}; {ALLOWED}") from None
     return _Unpacked(file)
 
@@ -199,12 +200,15 @@ def _mtime(item: zipfile.ZipInfo) -> int:
 
 def _of_item(archive: zipfile.ZipFile, item: zipfile.ZipInfo, source: str) -> Entry:
     """Return an entry; its mode and kind are those of Unix where the zip was made there."""
-    mode = item.external_attr >> 16 if item.create_system == UNIX else 0
+    on_unix = item.create_system == UNIX
+    mode = item.external_attr >> 16 if on_unix else 0
+    # some programs of Windows write its own separator, which no name there can hold
+    name = item.filename if on_unix else item.filename.replace("\\", "/")
     mtime = _mtime(item)
-    content = partial(_whole, source, item.filename, item.file_size, partial(archive.open, item))
-    if item.is_dir():
-        return Entry(item.filename, FOLDER, mode or FOLDER_MODE, mtime)
+    content = partial(_whole, source, name, item.file_size, partial(archive.open, item))
+    if name.endswith("/"):
+        return Entry(name, FOLDER, mode or FOLDER_MODE, mtime)
     if stat.S_ISLNK(mode):
         target = b"".join(content()).decode("utf-8", "surrogateescape")
-        return Entry(item.filename, SYMLINK, mode, mtime, target=target)
-    return Entry(item.filename, FILE, mode or FILE_MODE, mtime, item.file_size, content=content)
+        return Entry(name, SYMLINK, mode, mtime, target=target)
+    return Entry(name, FILE, mode or FILE_MODE, mtime, item.file_size, content=content)

@@ -20,7 +20,7 @@ from jenkins_kaniko.contexts_stream import Context, Facts, Tell
 from jenkins_kaniko.errors import JenkinsKanikoError, UnreachableError, WrongInputError
 from jenkins_kaniko.git import Git, rfc3339
 
-URL = re.compile(r"(git|ssh|file)://.+|https?://[^?#]+\.git(#.*)?|[\w.-]+@[\w.-]+:.+", re.DOTALL)
+URL = re.compile(r"(git|ssh|file)://.+|https?://[^?#]+\.git/?(#.*)?|[\w.-]+@[\w.-]+:.+", re.DOTALL)
 COMMIT = re.compile("[0-9a-f]{40}")
 SHORT_COMMIT = re.compile("[0-9a-f]{4,39}")
 PLACES = ("refs/heads/", "refs/tags/", "refs/", "")

@@ -126,6 +126,17 @@ def test_a_zip_that_was_not_made_on_unix_gets_usual_modes() -> None:
     assert described(content) == [DOCKERFILE, ("lib", 0o755, None, ""), ("lib/x", 0o644, b"x", "")]
 
 
+def test_a_zip_of_windows_may_separate_folders_by_backslashes() -> None:
+    """As Windows PowerShell writes them; on Unix a backslash is a part of a name."""
+    windows = zipped(DOCKERFILE, ("lib\\x", 0, b"x", ""), ("empty\\", 0, b"", ""), system=0)
+    assert described(received("-", stdin=windows)) == [
+        DOCKERFILE, ("lib/x", 0o644, b"x", ""), ("empty", 0o755, None, "")
+    ]  # fmt: skip
+    assert refusal(zipped(DOCKERFILE, ("..\\evil", 0, b"", ""), system=0)).startswith("entry '../evil' leads out")
+    unix = ("lib\\x", 0o644, b"x", "")
+    assert described(received("-", stdin=zipped(DOCKERFILE, unix))) == [DOCKERFILE, unix]
+
+
 def test_facts_estimate_and_a_second_stream(tmp_path: Path) -> None:
     path = tmp_path / "context.tar.gz"
     path.write_bytes(gzip.compress(tar(*BOTH)))
@@ -280,7 +291,9 @@ def test_what_is_no_archive_is_said() -> None:
     allowed = "allowed: tar, tar.gz, tar.bz2, tar.xz, tar.zst and zip"
     assert refusal(b"") == f"it is empty; {allowed}"
     assert refusal(TEXT.encode()) == f"it is no archive; {allowed}"
-    assert refusal(b"\n<!DOCTYPE html>" * 100) == f"it is no archive; it looks like a web page; {allowed}"
+    assert refusal(b"\n<!DOCTYPE html>" * 100) == (
+        f"it is no archive; it looks like a web page (the URL of a git repository ends in .git); {allowed}"
+    )
 
 
 def test_a_missing_source_is_said_with_what_is_allowed(tmp_path: Path) -> None:

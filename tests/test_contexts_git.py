@@ -398,8 +398,9 @@ def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["ssh://git@host/app", "git@host:team/app.git", "git://host/app", "https://u:p@host/app.git#v1:sub", "file:///a"],
-)
+    ["ssh://git@host/app", "git@host:team/app.git", "git://host/app", "https://u:p@host/app.git#v1:sub", "file:///a",
+     "https://host/app.git/", "https://host/app.git/#v1"],
+)  # fmt: skip
 def test_the_url_of_a_repository_is_told_by_its_form(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No git is there, so that the first call of it tells."""
     monkeypatch.setenv("PATH", "/nonexistent")
