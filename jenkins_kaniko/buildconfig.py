@@ -38,7 +38,7 @@ class BuildConfig:
         if not url:
             return None
         # the end tells it from an archive; hosts take both forms
-        whole = f"{url}.git" if url.startswith("http") and not url.endswith(".git") else url
+        whole = f"{url.rstrip('/').removesuffix('.git')}.git" if url.startswith("http") else url
         return f"{whole}#{revision}" if revision else whole
 
     def tags(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ def translated(where: str, right: str, *expected: int) -> Iterator[None]:
 
     Raises:
         UnansweredError: the cluster cannot be reached, or has a failure: that can pass.
-        UnreachableError: it does not let us in.
+        UnreachableError: it does not let us in, or is none.
     """
     try:
         yield
@@ -50,6 +51,10 @@ def translated(where: str, right: str, *expected: int) -> Iterator[None]:
         ) from None
     except urllib3.exceptions.HTTPError as error:
         raise UnansweredError(f"{where}: the cluster cannot be reached: {error}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise UnreachableError(
+            f"{where}: what answers is no Kubernetes API: look at the server's address in the kubeconfig"
+        ) from None
 
 
 def configure(where: str) -> None:
@@ -86,11 +91,19 @@ def _config_file() -> str | None:
 
 
 def current_namespace() -> str:
-    """Return the namespace of the current context, or of the pod's own account; `configure` comes first."""
+    """Return the namespace of the current context, or of the pod's own account; `configure` comes first.
+
+    Raises:
+        UnreachableError: the account has none.
+    """
     if file := _config_file():
         _, current = kubernetes.config.list_kube_config_contexts(file)  # type: ignore[no-untyped-call]
-        return str(current["context"].get("namespace", "default"))
-    return OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+        return str(current["context"].get("namespace") or "default")
+    try:
+        return OWN_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        said = f"{OWN_NAMESPACE}: {error.strerror}"
+        raise UnreachableError(f"no namespace is known: {said}; --namespace names one") from None
 
 
 @dataclass(frozen=True)

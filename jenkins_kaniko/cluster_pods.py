@@ -83,10 +83,17 @@ class Pods:
         quiet = seconds + TIMEOUT_SECONDS
         with self._asking("watch pods"), closing(self._request("GET", "pods", query, quiet=quiet)) as answer:
             for line in answer:
-                event = json.loads(line)
+                event = self._event(line)
                 if event["type"] == "ERROR":
                     return
                 yield None if event["type"] == "DELETED" else event["object"]
+
+    def _event(self, line: bytes) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise UnansweredError(f"namespace {self.namespace}: the cluster cut an answer off") from None
+        return event
 
     def there(self, label: str) -> bool:
         """Return whether there is a pod that a label selector finds."""

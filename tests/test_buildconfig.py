@@ -87,6 +87,8 @@ def test_what_is_typed_wins(repository: Path, tmp_path: Path) -> None:
     [
         ("https://example.com/team/app", "main", "https://example.com/team/app.git#main"),
         ("https://example.com/team/app.git", "", "https://example.com/team/app.git"),
+        ("https://example.com/team/app/", "", "https://example.com/team/app.git"),
+        ("https://example.com/team/app.git/", "main", "https://example.com/team/app.git#main"),
         ("git@example.com:team/app", "0a1b2c3", "git@example.com:team/app#0a1b2c3"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jenkins_kaniko.cluster_builds import Builds
 from jenkins_kaniko.cluster_pods import Pods
 from jenkins_kaniko.errors import (
     DeniedError,
@@ -145,6 +146,48 @@ def test_it_may_deny_for_a_while_what_is_made_and_sent(api: Api, ask: Callable[[
 def test_an_answer_of_a_proxy_is_no_json(api: Api) -> None:
     api.status, api.body = 403, b"<html>"
     assert str(failure(lambda: Pods("builds").create_job(JOB))) == "Forbidden"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda pods: pods.create_job(JOB),
+        lambda pods: pods.jobs("a=b"),
+        lambda pods: pods.read("configmaps", "ca"),
+        lambda pods: pods.namespaces("jobs", "a=b"),
+    ],
+    ids=["make", "list", "read", "everywhere"],
+)
+def test_a_server_that_is_no_kubernetes_api_is_said(api: Api, ask: Callable[[Builds], Any]) -> None:
+    """As the web page of a console whose address stands in the kubeconfig."""
+    api.body = b"<html>"
+    error = failure(lambda: ask(Builds("builds")))
+    assert type(error) is UnreachableError
+    assert "what answers is no Kubernetes API: look at the server's address in the kubeconfig" in str(error)
+
+
+def test_a_watch_that_is_cut_within_a_line_may_come_later(api: Api) -> None:
+    api.body = b'{"type": "ADDED", "obj'
+    error = failure(lambda: list(Pods("builds").watch("a=b", 3)))
+    assert (type(error), str(error)) == (UnansweredError, "namespace builds: the cluster cut an answer off")
+
+
+@pytest.mark.parametrize("namespace", [None, ""])
+def test_a_context_may_name_no_namespace(api: Api, tmp_path: Path, namespace: str | None) -> None:
+    content = json.loads((tmp_path / "kubeconfig").read_text(encoding="utf-8"))
+    content["contexts"][0]["context"]["namespace"] = namespace
+    (tmp_path / "kubeconfig").write_text(json.dumps(content), encoding="utf-8")
+    assert Pods().namespace == "default"
+
+
+def test_an_account_without_a_namespace_needs_one(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A volume with a token of one's own choice may lack the file."""
+    monkeypatch.setattr("jenkins_kaniko.cluster_http.configure", lambda _where: None)
+    monkeypatch.setattr("jenkins_kaniko.cluster._config_file", lambda: None)
+    monkeypatch.setattr("jenkins_kaniko.cluster.OWN_NAMESPACE", tmp_path / "namespace")
+    error = failure(Pods)
+    said = f"no namespace is known: {tmp_path}/namespace: No such file or directory; --namespace names one"
+    assert (type(error), str(error)) == (UnreachableError, said)
 
 
 def test_a_watch_ends_where_the_cluster_forgot_what_was(api: Api) -> None:
