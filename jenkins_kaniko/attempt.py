@@ -290,7 +290,7 @@ class Attempt:
         self._seen = True
         if pod is None:
             raise _lost(jobs.disruption(self._door, self._spec, self._name) or podstate.DELETED)
-        if why := podstate.cut_short(pod, DEFAULT_ENGINE) or podstate.lost(pod):
+        if why := podstate.cut_short(pod, DEFAULT_ENGINE) or podstate.lost(pod, DEFAULT_ENGINE):
             raise _lost(why)
         return pod
 

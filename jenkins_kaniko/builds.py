@@ -194,7 +194,7 @@ def _state(job: Mapping[str, Any], pod: Pod | None) -> tuple[str, str | None]:
         return FAILED, "out of time"
     if pod and (end := podstate.ended(pod, DEFAULT_ENGINE)):
         return (SUCCEEDED, None) if end.exit_code == 0 else (FAILED, _why(pod, end))
-    if pod and (lost := podstate.lost(pod)):
+    if pod and (lost := podstate.lost(pod, DEFAULT_ENGINE)):
         return FAILED, lost
     if failed:
         return FAILED, f"{failed.get('reason', '')}: {failed.get('message', '')}"

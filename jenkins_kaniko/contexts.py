@@ -74,7 +74,9 @@ def _opened(
     if Path(source).is_file():
         return _from_file(source, subfolder, dockerfile, tell)
     if source.startswith("http://"):
-        raise WrongInputError(f"{_shown(source)}: what comes without encryption can be changed on its way; use https://")
+        raise WrongInputError(
+            f"{_shown(source)}: what comes without encryption can be changed on its way; use https://"
+        )
     raise WrongInputError(f"{_shown(source)}: there is no such file or folder; allowed: {FORMS}")
 
 

@@ -69,15 +69,23 @@ def started_at(pod: Pod, container: str) -> str:
     return str(_state(pod, container).get("running", {}).get("startedAt", ""))
 
 
-def lost(pod: Pod) -> str | None:
-    """Return what the cluster did to a pod that did not end by itself, such as an eviction, or could not start."""
+def lost(pod: Pod, container: str) -> str | None:
+    """Return what the cluster did to a pod whose container did not end by itself, such as an eviction, or cannot start.
+
+    None where it ended well, or may go on.
+    """
+    end = ended(pod, container)
+    if end and end.exit_code == 0:
+        return None
     status = pod["status"]
     if status.get("phase") == "Failed" and status.get("reason"):
         return _text(status)
+    sidecars = _sidecars(pod)
     for one in status.get("initContainerStatuses", []):
-        end = one.get("state", {}).get("terminated")
-        if end and end["exitCode"] != 0:
-            return _text(end)
+        state = one.get("state", {}).get("terminated")
+        if state and state["exitCode"] != 0 and one["name"] not in sidecars:
+            by_itself = f"exit code {state['exitCode']} of the container {one['name']}"
+            return f"{state.get('reason', '')}: {state.get('message') or by_itself}"
     return None
 
 
@@ -162,6 +170,12 @@ def _state(pod: Pod, container: str) -> dict[str, Any]:
             state: dict[str, Any] = one.get("state", {})
             return state
     return {}
+
+
+def _sidecars(pod: Pod) -> set[str]:
+    """Return the init containers that run beside the others, and are restarted (Kubernetes 1.29)."""
+    containers = pod.get("spec", {}).get("initContainers", [])
+    return {one["name"] for one in containers if one.get("restartPolicy") == "Always"}
 
 
 def _text(state: Mapping[str, Any]) -> str:

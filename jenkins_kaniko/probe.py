@@ -149,7 +149,7 @@ class _Run:
     def _end_of(self, pod: Pod | None) -> podstate.Ended | None:
         if pod is None or podstate.cut_short(pod, CONTAINER):
             raise JenkinsKanikoError("the pod was deleted")
-        if why := podstate.lost(pod):
+        if why := podstate.lost(pod, CONTAINER):
             raise JenkinsKanikoError(why)
         self._pod = pod["metadata"]["name"]
         if self._start is None and podstate.started(pod, CONTAINER):

@@ -175,7 +175,7 @@ def _told(node: Node, pod: Pod) -> NodeOutcome | None:
         if end.exit_code == 0:
             return NodeOutcome(name_of(node), PULLED, "", good=True)
         return failed(node, f"{end.reason}: {end.message or f'exit code {end.exit_code}'}")
-    lost = podstate.lost(pod)
+    lost = podstate.lost(pod, CONTAINER)
     return failed(node, lost) if lost else None
 
 

@@ -180,16 +180,52 @@ def taken(reason: str) -> dict[str, Any]:
     "evicted",
     [
         pod(phase="Failed", reason="Evicted", message="The node was low on resource: memory."),
+        pod(phase="Failed", reason="Terminated", message="Pod was terminated in response to imminent node shutdown."),
+        pod(phase="Failed", reason="NodeShutdown", message="Pod was rejected as the node is shutting down."),
         taken("EvictionByEvictionAPI"),
         taken("PreemptionByScheduler"),
         taken("DeletionByTaintManager"),
     ],
-    ids=["by the kubelet", "by an administrator", "for another pod", "for a lost node"],
-)
+    ids=["by the kubelet", "by a node that stops", "by a node that is to stop", "by an administrator",
+         "for another pod", "for a lost node"],
+)  # fmt: skip
 def test_an_evicted_pod_is_replaced(evicted: dict[str, Any]) -> None:
     cluster, told = FakeCluster([[RUNNING], [evicted], [ended()]]), Told()
     assert build(spec(), context(), cluster, told.listener).digest == DIGEST
     assert told.notes == ["the cluster took the pod off its node; attempt 2 in 5 s"]
+
+
+def test_a_pod_that_its_node_has_no_room_for_is_replaced() -> None:
+    refused = pod(phase="Failed", reason="OutOfcpu", message="Pod was rejected: Node didn't have enough resource: cpu")
+    cluster, told = FakeCluster([[refused], [ended()]]), Told()
+    assert build(spec(), context(), cluster, told.listener).digest == DIGEST
+    assert told.notes == ["the node had no room any more for the pod that it got; attempt 2 in 5 s"]
+
+
+def with_sidecar(own: dict[str, Any], **terminated: Any) -> dict[str, Any]:
+    """Return a pod into which a service mesh put a sidecar, which ended at least once."""
+    status = {"name": "istio-proxy", "state": {"terminated": {"reason": "Error", **terminated}}}
+    sidecar = {"name": "istio-proxy", "restartPolicy": "Always"}
+    told = {**own["status"], "initContainerStatuses": [status]}
+    return {**own, "spec": {"initContainers": [sidecar]}, "status": told}
+
+
+def test_a_sidecar_of_the_pod_is_not_the_builder() -> None:
+    """It is restarted while the pod is there, and killed when the builder ended."""
+    seen = (with_sidecar(pod(), exitCode=1), with_sidecar(RUNNING, exitCode=1), with_sidecar(ended(), exitCode=137))
+    assert build(spec(), context(), FakeCluster([[one] for one in seen]), Told().listener).digest == DIGEST
+
+
+def test_a_pod_that_is_evicted_after_a_good_end_counts() -> None:
+    """As one that a sidecar keeps."""
+    evicted = pod(**ended()["status"] | {"phase": "Failed", "reason": "Evicted", "message": "why"})
+    assert build(spec(), context(), FakeCluster([[RUNNING], [evicted]]), Told().listener).digest == DIGEST
+
+
+def test_an_init_container_that_fails_is_named() -> None:
+    failed = {"name": "istio-init", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    error = failure(FakeCluster([[pod(initContainerStatuses=[failed])]]))
+    assert str(error).splitlines()[0] == f"{IMAGE}: Error: exit code 1 of the container istio-init"
 
 
 def test_an_evicted_pod_that_is_gone_before_anybody_looked_is_replaced() -> None:

@@ -124,10 +124,10 @@ def test_every_option_reaches_the_pod(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("tags", "pushed"),
-    [([], ["latest"]), ([":1"], ["1"]), ([":1", ""], ["1", "latest"]), (["", ":1"], ["latest", "1"]), (["", ""], ["latest"])],
-)  # fmt: skip
+    [([""], ["latest"]), ([":1"], ["1"]), ([":1", ""], ["1", "latest"]), (["", ":1"], ["latest", "1"])],
+)
 def test_a_name_without_a_tag_means_latest_wherever_it_stands(tags: list[str], pushed: list[str]) -> None:
-    typed = [part for tag in tags or [""] for part in ("-t", f"{IMAGE}{tag}")]
+    typed = [part for tag in tags for part in ("-t", f"{IMAGE}{tag}")]
     done = CliRunner().invoke(cli, ["build", ".", "--render", *typed])
     job = list(yaml.safe_load_all(done.stdout))[1]
     arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]

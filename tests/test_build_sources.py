@@ -53,7 +53,7 @@ def bad_name(folder: Path) -> None:
         (nothing, ["https://u:s3cret@127.0.0.1:port/app.zip"], NO_HOST),
         (nothing, ["https://u:s3cret@a..b/x.zip"], "https://a..b/x.zip: it, or where it leads to, is no URL"),
         (nothing, ["http://u:s3cret@example.com/x.zip"], "http://example.com/x.zip: what comes without encryption"),
-        (nothing, ["HTTPS://example.com/x.zip?sig=s3cret"], "https://example.com/x.zip: there is no such file or folder"),
+        (nothing, ["HTTPS://example.com/x?sig=s3cret"], "https://example.com/x: there is no such file or folder"),
         (nothing, ["git+https://s3cret@example.com/x"], "git+https://example.com/x: there is no such file or folder"),
         (nothing, ["ssh://git@example.com:team/app.git"], NO_HOST),
         (dockerfile, [""], "SOURCE is empty; write . for the current folder"),
