@@ -5,6 +5,7 @@ Everything but click is imported when a command needs it: `--help`, `--version` 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -72,6 +73,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends as one text on stderr and an exit code, never a traceback."""
+    _open_closed_streams()
     try:
         cli(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -86,3 +88,15 @@ def main() -> None:
     except errors.JenkinsKanikoError as error:
         click.echo(f"jenkins-kaniko: {error}" if "\n" not in str(error) else str(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(f"jenkins-kaniko: {error.strerror}: {error.filename or 'where stdout leads to'}", err=True)
+        sys.exit(errors.WRONG_INPUT)
+
+
+def _open_closed_streams() -> None:
+    """Let what is printed go nowhere where whoever started us closed stdout or stderr, as some schedulers do."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))

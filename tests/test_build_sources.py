@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -94,6 +95,27 @@ def test_stdin_may_be_closed(tmp_path: Path, source: str, code: int, says: str) 
     command = ["sh", "-c", '"$@" <&-', "sh", program, "build", source, "-t", IMAGE, "--render"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (code, says)
+
+
+@pytest.mark.parametrize(("closed", "results"), [("2>&-", "apiVersion: v1\n"), (">&-", "")])
+def test_where_output_goes_may_be_closed(tmp_path: Path, closed: str, results: str) -> None:
+    """What would go to stderr is not printed among the results then."""
+    dockerfile(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    program = str(Path(sys.executable).parent / "jenkins-kaniko")
+    command = ["sh", "-c", f'"$@" {closed}', "sh", program, "build", ".", "-t", IMAGE, "--render"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(results)
+    assert "pipe: left out" not in done.stdout
+
+
+def test_a_full_disk_behind_stdout_is_said(tmp_path: Path) -> None:
+    dockerfile(tmp_path)
+    program = str(Path(sys.executable).parent / "jenkins-kaniko")
+    with Path("/dev/full").open("w") as full:
+        command = [program, "build", ".", "-t", IMAGE, "--render"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "jenkins-kaniko: No space left on device: where stdout leads to\n")
 
 
 ARCHIVES = {
