@@ -116,6 +116,7 @@ def entries(
 def _rules(root: Path, dockerfile: str, never: Iterable[str]) -> Rules:
     name = os.path.normpath(dockerfile)
     for file in (f"{name}{IGNORE_FILE}", IGNORE_FILE):
+        _below(root, file, "the ignore file")
         path = root / file
         try:
             text = path.read_text(encoding="utf-8", errors="surrogateescape")

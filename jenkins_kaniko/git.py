@@ -23,6 +23,7 @@ DEFAULT_USER = "x-access-token"
 OF_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 """Set where git itself runs this program, in a hook; they would lead to another repository."""
 SAID = re.compile(r"^(?:fatal|error|ERROR|remote): .+|^ssh: .+|^.*Permission denied.*", re.MULTILINE)
+ACCOUNT_IN_URL = re.compile(r"\b([a-z+]+://)[^/\s]*@")
 ACCOUNT = "set GIT_TOKEN, or GIT_USERNAME and GIT_PASSWORD, for https; load a key into an agent for ssh"
 KINDS: tuple[tuple[str, type[JenkinsKanikoError], str], ...] = (
     ("not our ref|not a tree", WrongInputError, "there is no such commit"),
@@ -63,9 +64,9 @@ def asked(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def without_account(url: str) -> str:
-    """Return the URL of a repository as it may be shown: a token in it is no business of those who see it."""
-    return re.sub("^([a-z+]+://)[^/]*@", r"\1", url)
+def without_account(text: str) -> str:
+    """Return a text with URLs as it may be shown: a token in one is no business of those who see it."""
+    return ACCOUNT_IN_URL.sub(r"\1", text)
 
 
 def rfc3339(seconds: int) -> str:
@@ -147,6 +148,7 @@ class Git:
         words = " ".join(SAID.findall(said)) or said.strip()
         for secret in (self._password, _base64(self._account)):
             words = words.replace(secret, "***") if secret else words
+        words = without_account(words)  # those of submodules are not known here
         for pattern, kind, meaning in KINDS:
             if re.search(pattern, said):
                 return kind(f"{self.shown}: {meaning} ({words[:SHOWN_LENGTH]})")

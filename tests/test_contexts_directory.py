@@ -255,6 +255,15 @@ def test_a_dockerfile_outside_of_the_context_is_refused(root: Path, dockerfile: 
     assert refusal(root, dockerfile=dockerfile) == f"{root}: the Dockerfile '{dockerfile}' lies outside of it"
 
 
+@pytest.mark.parametrize("name", [".dockerignore", "Dockerfile.dockerignore"])
+def test_an_ignore_file_outside_of_the_context_is_refused(root: Path, name: str) -> None:
+    """The builder would find a link that leads nowhere, and a repository could show files of this machine in errors."""
+    (root.parent / "outside").write_text("[secret", encoding="utf-8")
+    (root / name).unlink(missing_ok=True)
+    (root / name).symlink_to("../outside")
+    assert refusal(root) == f"{root}: the ignore file '{name}' lies outside of it"
+
+
 @pytest.mark.parametrize("dockerfile", ["{root}/docker/file", "../{root.name}/docker/file"])
 def test_a_dockerfile_is_named_by_its_path_in_the_context(root: Path, dockerfile: str) -> None:
     """The builder has no other path to it."""

@@ -292,6 +292,19 @@ def test_what_git_says_is_shown_without_the_account(monkeypatch: pytest.MonkeyPa
     assert said == "https://example.com/app.git: git failed: fatal: Authorization: Basic *** ***"
 
 
+def test_what_git_says_of_submodules_is_shown_without_their_accounts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    url = "https://bot:t0ken@example.com/lib.git"
+    program.write_text(f"#!/bin/sh\necho \"fatal: clone of '{url}' failed\" >&2\nexit 128\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    said = failure("https://example.com/app.git", JenkinsKanikoError)
+    assert said == "https://example.com/app.git: git failed: fatal: clone of 'https://example.com/lib.git' failed"
+
+
 def test_the_repository_that_this_runs_in_plays_no_part(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hook of git has its repository in the environment."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
