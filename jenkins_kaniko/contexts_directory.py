@@ -41,7 +41,7 @@ class _Place:
 def context(top: Path, subfolder: str | None, dockerfile: str, tell: Tell) -> Context:
     """Return a folder, or one below it, as context; errors as those of `folder` and `dockerfile_text`."""
     root = folder(top, subfolder)
-    facts = contexts_checkout.facts(root, dockerfile_text(root, dockerfile))
+    facts = contexts_checkout.facts(root, dockerfile_text(root, dockerfile), tell)
     return Context(facts, partial(entries, root, dockerfile), tell)
 
 

@@ -53,15 +53,26 @@ KINDS: tuple[tuple[str, type[JenkinsKanikoError], str], ...] = (
 
 def asked(folder: Path, *arguments: str) -> str | None:
     """Return what git prints of the repository that a folder is in; None where there is none, and without git."""
+    done = _run_in(folder, *arguments)
+    return done.stdout.strip() if done and done.returncode == 0 else None
+
+
+def distrusts(folder: Path) -> bool:
+    """Whether git does not look into the repository that a folder is in, because another user owns it."""
+    done = _run_in(folder, "rev-parse")
+    return done is not None and "dubious ownership" in done.stderr
+
+
+def _run_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str] | None:
     # a lock would be in the way of whoever works there
     command = ["git", "--no-optional-locks", *arguments]
+    environment = _outside() | {"LC_ALL": "C"}
     try:
-        done = subprocess.run(
-            command, cwd=folder, env=_outside(), capture_output=True, text=True, errors="replace", check=False
+        return subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
         )
     except FileNotFoundError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def without_account(text: str) -> str:

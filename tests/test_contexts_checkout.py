@@ -86,6 +86,16 @@ def test_nothing_is_told_where_there_is_no_commit_no_repository_or_no_git(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_checkout_of_another_user_is_said(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a CI system checks out and root builds; git does not look into it then."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    notes: list[str] = []
+    with opened(str(checkout), tell=notes.append) as context:
+        assert context.facts == Facts("directory", dockerfile_text=TEXT)
+    said = "no labels of the commit: git does not trust this checkout, as another user owns it (safe.directory)"
+    assert notes == [f"{checkout}: {said}"]
+
+
 def test_a_hook_of_another_repository_does_not_lead_there(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
