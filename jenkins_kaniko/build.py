@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, replace
 
 from jenkins_kaniko import cachemiss, probe, transport
-from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
+from jenkins_kaniko.attempt import Attempt, Door, Listener
 from jenkins_kaniko.buildjob import Spec
 from jenkins_kaniko.contexts import Context
 from jenkins_kaniko.engines import destinations, split_tag
 from jenkins_kaniko.errors import TimedOutError
 from jenkins_kaniko.explain import diagnosis, explanation
 from jenkins_kaniko.options import DEFAULT_ENGINE, complete
+from jenkins_kaniko.sightings import FailedError
 
 PAUSE_SECONDS = 5
 

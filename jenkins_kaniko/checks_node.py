@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from jenkins_kaniko import buildjob, podstate
-from jenkins_kaniko.attempt import TICK_SECONDS, Door
+from jenkins_kaniko.attempt import Door
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.findings import ERROR, Finding, Place
+from jenkins_kaniko.sightings import TICK_SECONDS
 from jenkins_kaniko.templates import PROFILES
 from jenkins_kaniko.waiting import Waiting
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from jenkins_kaniko import checks_installed, checks_node, transport
-from jenkins_kaniko.attempt import Attempt, Door, FailedError, Listener
+from jenkins_kaniko.attempt import Attempt, Door, Listener
 from jenkins_kaniko.buildjob import BUILD_LABEL, MANAGED, new_name
 from jenkins_kaniko.checks_registry import ADOPT, CA_ANEW, registry_of
 from jenkins_kaniko.contexts_stream import FILE, Context, Entry, Facts
@@ -19,6 +19,7 @@ from jenkins_kaniko.engines import split_tag
 from jenkins_kaniko.errors import UnreachableError
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.findings import ERROR, Finding, Kind, Place
+from jenkins_kaniko.sightings import FailedError
 
 TAG = "jenkins-kaniko-doctor"
 ENDS_HERE = "jenkins-kaniko-doctor-ends-here"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from jenkins_kaniko import attempt, builds, podstate, transport
-from jenkins_kaniko.attempt import QUIET_SECONDS, TICK_SECONDS, Attempt, FailedError, Listener
+from jenkins_kaniko.attempt import QUIET_SECONDS, Attempt, Listener
 from jenkins_kaniko.build import PAUSE_SECONDS, Result
 from jenkins_kaniko.buildjob import CLIENT_ANNOTATION, Spec
 from jenkins_kaniko.buildlog import BuildLog
@@ -18,6 +18,7 @@ from jenkins_kaniko.explain import Seen, diagnosis, explanation
 from jenkins_kaniko.options import DEFAULT_ENGINE
 from jenkins_kaniko.patience import patiently
 from jenkins_kaniko.podstate import Pod
+from jenkins_kaniko.sightings import TICK_SECONDS, FailedError
 from jenkins_kaniko.waiting import Waiting
 
 LATE_SECONDS = 10

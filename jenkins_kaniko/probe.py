@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jenkins_kaniko import buildjob, podstate
-from jenkins_kaniko.attempt import TICK_SECONDS, Door, Listener
+from jenkins_kaniko.attempt import Door, Listener
 from jenkins_kaniko.buildjob import Probe, Spec
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.jobs import made
 from jenkins_kaniko.patience import patiently
 from jenkins_kaniko.podstate import Pod
+from jenkins_kaniko.sightings import TICK_SECONDS
 from jenkins_kaniko.templates import PROFILES
 from jenkins_kaniko.waiting import Waiting
 
