@@ -16,7 +16,7 @@ import yaml
 
 from jenkins_kaniko import plugin_versions
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
-from jenkins_kaniko.fleetfile import Json
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.mark import owner_of
 from jenkins_kaniko.model import CloudState, PodTemplate
 from jenkins_kaniko.templates import FAST_LOADER

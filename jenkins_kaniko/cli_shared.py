@@ -15,7 +15,8 @@ from jenkins_kaniko import errors, stopping
 
 if TYPE_CHECKING:
     from jenkins_kaniko import jenkins
-    from jenkins_kaniko.fleetfile import Controller, SecretKey
+    from jenkins_kaniko.fleetfile import Controller
+    from jenkins_kaniko.fleetvalues import SecretKey
     from jenkins_kaniko.model import Fleet
     from jenkins_kaniko.plan import Consent
     from jenkins_kaniko.sync import Connect, ControllerResult, Door, FleetResult, Work

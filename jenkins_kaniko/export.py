@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from jenkins_kaniko import casc, render
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
-from jenkins_kaniko.fleetfile import Json
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.model import CloudState, PodTemplate
 
 

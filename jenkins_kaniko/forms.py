@@ -10,7 +10,8 @@ from typing import Any
 
 from jenkins_kaniko import casc, render
 from jenkins_kaniko.errors import WrongInputError
-from jenkins_kaniko.fleetfile import Json, Sidecar
+from jenkins_kaniko.fleetfile import Sidecar
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.mark import marked
 from jenkins_kaniko.model import OWNER_ANNOTATION, Fleet, Template
 from jenkins_kaniko.render import cloud_fields, pod_template

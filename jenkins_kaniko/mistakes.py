@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from jenkins_kaniko.document import Document, KeyPath
 from jenkins_kaniko.errors import Problem
-from jenkins_kaniko.fleetfile import NAME_RULE, FleetPart
+from jenkins_kaniko.fleetfile import FleetPart
+from jenkins_kaniko.fleetvalues import NAME_RULE
 
 RULES = {
     "fleet": f"is not a name: {NAME_RULE}",

@@ -15,7 +15,7 @@ import yaml
 
 from jenkins_kaniko import resources
 from jenkins_kaniko.document import Document
-from jenkins_kaniko.fleetfile import Proxy, Strict, WorkspaceVolume
+from jenkins_kaniko.fleetvalues import Proxy, Strict, WorkspaceVolume
 from jenkins_kaniko.merge import merged
 from jenkins_kaniko.model import OWNER_ANNOTATION, Fleet, PodTemplate, Template
 from jenkins_kaniko.templates import NOT_PLAIN_IN_YAML, PROFILES, parsed, text_template

@@ -16,7 +16,8 @@ from jenkins_kaniko import casc, cluster, forms
 from jenkins_kaniko.cluster import ConfigMap
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
 from jenkins_kaniko.export import Export, Exporting
-from jenkins_kaniko.fleetfile import Json, Sidecar
+from jenkins_kaniko.fleetfile import Sidecar
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.model import OWNER_ANNOTATION, CloudState, PodTemplate
 
 MAX_BYTES = 1_000_000

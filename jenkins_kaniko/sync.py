@@ -16,7 +16,8 @@ from typing import Protocol
 from jenkins_kaniko import backup, errors
 from jenkins_kaniko.apply import Swapper, apply
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
-from jenkins_kaniko.fleetfile import Controller, SecretKey, SecretRef
+from jenkins_kaniko.fleetfile import Controller
+from jenkins_kaniko.fleetvalues import SecretKey, SecretRef
 from jenkins_kaniko.lint import restricted_notes
 from jenkins_kaniko.mark import drifted
 from jenkins_kaniko.model import CloudState, Fleet, PodTemplate

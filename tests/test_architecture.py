@@ -12,7 +12,7 @@ import pytest
 PACKAGE = "jenkins_kaniko"
 FOLDER = Path(__file__).parent.parent / PACKAGE
 MODULES = sorted(FOLDER.glob("*.py"))
-MAX_LINES = 340
+MAX_LINES = 300
 
 LAYERS = (
     {"__main__"},
@@ -80,7 +80,7 @@ LAYERS = (
     {"mistakes", "buildsection"},
     {"model"},
     {"certificates", "document", "fleetfile", "options", "templates"},
-    {"ecr", "registry_kinds", "registry_login"},
+    {"ecr", "fleetvalues", "registry_kinds", "registry_login"},
     {"buildsecrets", "credential_helpers", "patience", "stopping"},
     {"dockerconfig"},
     {"errors", "resources", "merge"},
@@ -103,8 +103,8 @@ DOORS = {
     "botocore": {"contexts_download"},
     "zstandard": {"archives"},
     "yaml": {"casc", "render", "document", "templates"},
-    "pydantic": {"config", "mistakes", "fleetfile"},
-    "pydantic_core": {"fleetfile"},
+    "pydantic": {"config", "mistakes", "fleetfile", "fleetvalues"},
+    "pydantic_core": {"fleetfile", "fleetvalues"},
 }
 """Third-party packages, and the modules that may import them."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jenkins_kaniko import casc, forms, render
 from jenkins_kaniko.config import load
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
-from jenkins_kaniko.fleetfile import Json
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.mark import marked
 from jenkins_kaniko.model import CloudState, PodTemplate
 from jenkins_kaniko.plan import make

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from jenkins_kaniko import resources
 from jenkins_kaniko.config import load, parse
 from jenkins_kaniko.errors import ConfigError, WrongInputError
-from jenkins_kaniko.fleetfile import Build, Controller, SecretRef, TemplateSettings, WorkspaceVolume
+from jenkins_kaniko.fleetfile import Build, Controller, TemplateSettings
+from jenkins_kaniko.fleetvalues import SecretRef, WorkspaceVolume
 from jenkins_kaniko.model import Fleet, Template
 
 FOLDER = Path(__file__).parent / "fixtures" / "config"

@@ -16,7 +16,8 @@ from jenkins_kaniko.apply import apply
 from jenkins_kaniko.cluster import ConfigMap
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
 from jenkins_kaniko.export import Export
-from jenkins_kaniko.fleetfile import Json, Sidecar
+from jenkins_kaniko.fleetfile import Sidecar
+from jenkins_kaniko.fleetvalues import Json
 from jenkins_kaniko.model import PodTemplate
 from jenkins_kaniko.plan import Plan, make
 from jenkins_kaniko.sidecar import SidecarDoor

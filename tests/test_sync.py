@@ -12,7 +12,8 @@ import pytest
 
 from jenkins_kaniko import backup
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, UnreachableError, WrongInputError
-from jenkins_kaniko.fleetfile import Controller, SecretKey, SecretRef
+from jenkins_kaniko.fleetfile import Controller
+from jenkins_kaniko.fleetvalues import SecretKey, SecretRef
 from jenkins_kaniko.model import CloudState, Fleet
 from jenkins_kaniko.plan import Consent, make
 from jenkins_kaniko.sync import (
