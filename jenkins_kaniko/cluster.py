@@ -46,8 +46,9 @@ def translated(where: str, right: str, *expected: int) -> Iterator[None]:
         if error.status in expected:
             raise
         passing = error.status == 429 or error.status >= 500
+        advice = "log in to it again" if error.status == 401 else f"try: kubectl auth can-i {right}"
         raise (UnansweredError if passing else UnreachableError)(
-            f"{where}: the cluster answers {error.status} {error.reason}; try: kubectl auth can-i {right}"
+            f"{where}: the cluster answers {error.status} {error.reason}; {advice}"
         ) from None
     except urllib3.exceptions.HTTPError as error:
         raise UnansweredError(f"{where}: the cluster cannot be reached: {error}") from None

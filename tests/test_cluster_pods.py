@@ -104,8 +104,7 @@ def test_a_job_that_is_gone_is_no_error(api: Api, status: int) -> None:
          'job builds/app: jobs "app" is forbidden: not yet ready to handle request'),
         (422, "Job is invalid: x", DeniedError, "Job is invalid: x"),
         (403, 'User "me" cannot create resource "jobs"', UnreachableError, 'User "me" cannot create resource "jobs"'),
-        (401, "", UnreachableError, "namespace builds: the cluster answers 401 Unauthorized; try: kubectl auth can-i "
-                                    "create jobs -n builds"),
+        (401, "", UnreachableError, "namespace builds: the cluster answers 401 Unauthorized; log in to it again"),
         (503, "", UnansweredError, "namespace builds: the cluster answers 503 Service Unavailable; try: kubectl auth "
                                    "can-i create jobs -n builds"),
     ],
