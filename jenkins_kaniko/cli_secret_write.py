@@ -93,7 +93,9 @@ def create(
         accounts = dockerconfig.merge(parts)
         if not accounts:
             raise errors.WrongInputError(
-                "which account? Give --registry and --username, --from-docker-config FILE or --ecr"
+                f"{', '.join(map(str, files))}: no account in it; docker login HOST writes one"
+                if files
+                else "which account? Give --registry and --username, --from-docker-config FILE or --ecr"
             )
         door = _door()
         places = [*namespaces, *(registry_secret.namespaces_of(fleet, name) if fleet else ())]

@@ -7,7 +7,6 @@ the image's name, cut out of the key if need be; of Docker Hub one text only.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -40,10 +39,12 @@ class Config:
 
     Attributes:
         helpers: programs that hold the accounts of keys.
+        store: a program that builders ask for the accounts of all other keys, whatever the text says of them.
     """
 
     accounts: Mapping[str, Account]
     helpers: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
 
 
 def parse(text: str, where: str) -> Config:
@@ -75,7 +76,7 @@ def parse(text: str, where: str) -> Config:
             found[key] = store
         else:
             raise WrongInputError(f"{where}: auths.{key}: holds no account, and no credsStore does; log in again")
-    return Config(accounts, found)
+    return Config(accounts, found, store)
 
 
 PARTS = {"auths": dict, "credHelpers": dict, "credsStore": str}
@@ -97,7 +98,7 @@ def _account(entry: Any, where: str) -> Account | None:
         raise WrongInputError(f"{where}: a mapping of texts is expected")
     auth, username, password, token = (entry.get(name, "") for name in names)
     if auth:  # it wins for builders and for nodes
-        username, password = _decoded(auth, where)
+        username, password = _user_and_password(auth, where)
     if not _is_text(username, password, token):
         raise WrongInputError(f"{where}: not text")
     if token:
@@ -109,10 +110,19 @@ def _account(entry: Any, where: str) -> Account | None:
     return Account(username, password)
 
 
-def _decoded(auth: str, where: str) -> tuple[str, str]:
+def decoded(auth: str) -> bytes:
+    """Return what the `auth` of an account stands for, as builders read it: ends of lines do not count.
+
+    Raises:
+        ValueError: it is not base64.
+    """
+    return base64.b64decode(auth.replace("\r", "").replace("\n", ""), validate=True)
+
+
+def _user_and_password(auth: str, where: str) -> tuple[str, str]:
     try:
-        username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        username, colon, password = decoded(auth).decode().partition(":")
+    except ValueError:
         colon = ""
     if not colon:
         raise WrongInputError(f"{where}: auth is not USER:PASSWORD in base64")

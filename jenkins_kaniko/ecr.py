@@ -20,6 +20,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
+from jenkins_kaniko import outside
 from jenkins_kaniko.dockerconfig import Account, key_of
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
 
@@ -126,7 +127,7 @@ def _endpoint(service: str, host: str, region: str, environment: Mapping[str, st
 
 def _posted(where: str, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     try:
-        answer = urllib3.request(
+        answer = outside.pool(url).request(
             "POST", url, body=body, headers=headers, timeout=TIMEOUT_SECONDS, redirect=False, retries=False
         )
     except urllib3.exceptions.HTTPError as error:

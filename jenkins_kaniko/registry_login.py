@@ -19,12 +19,14 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
+from jenkins_kaniko import outside
 from jenkins_kaniko.dockerconfig import Account, host_of
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
 
 TIMEOUT_SECONDS = 15
 PULL, PUSH = "pull", "push"
 OK, DENIED, UNKNOWN = "ok", "denied", "unknown"
+SCHEME = re.compile(r'"[^"]*"|\b(basic|bearer)\b(?!\s*=)', re.IGNORECASE)
 PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 LEFT = "an empty upload stays, until the registry removes it by itself: the account may not cancel it"
 LARGEST_ANSWER = 1 << 20
@@ -67,7 +69,8 @@ class Registry:
                 context.load_default_certs()
         except OSError as error:  # ssl.SSLError is one
             raise WrongInputError(f"{ca_file}: no PEM certificates: {error.strerror or error}") from None
-        self._http = urllib3.PoolManager(ssl_context=context, timeout=TIMEOUT_SECONDS, retries=False)
+        self._context = context
+        self._pools: dict[str, urllib3.PoolManager] = {}
 
     def login(self) -> Outcome:
         """Say whether the registry knows the account.
@@ -104,13 +107,16 @@ class Registry:
     def _asked(self, method: str, url: str, scope: str) -> urllib3.BaseHTTPResponse:
         """Ask as nobody first: the refusal says how the registry wants to know who one is."""
         anonymous = self._request("GET", self._base, {})
-        challenge = anonymous.headers.get("WWW-Authenticate", "")
-        kind = challenge.partition(" ")[0].lower()
-        if anonymous.status not in (200, 401) or (anonymous.status == 401 and kind not in ("basic", "bearer")):
+        if anonymous.status not in (200, 401):
             raise UnreachableError(f"{self._base}: answers {anonymous.status}, where a registry answers 200 or 401")
+        header = anonymous.headers.get("WWW-Authenticate", "")
+        kind, parameters = _challenge(header)
+        if anonymous.status == 401 and not kind:
+            ways = header.partition(" ")[0] or "nothing"
+            raise UnreachableError(f"{self._base}: asks for {ways}, where builders know Basic and Bearer")
         if kind != "bearer":
             return self._request(method, url, self._basic())
-        token = self._token(dict(PARAMETER.findall(challenge)), scope)
+        token = self._token(parameters, scope)
         if isinstance(token, urllib3.BaseHTTPResponse):
             return token
         return self._request(method, url, {"Authorization": f"Bearer {token}"})
@@ -141,12 +147,19 @@ class Registry:
         pair = f"{self._account.username}:{self._account.password}"
         return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """Return what asks a host; the tokens of a registry may be those of another one."""
+        host = urlsplit(url).netloc
+        if host not in self._pools:
+            self._pools[host] = outside.pool(url, ssl_context=self._context, timeout=TIMEOUT_SECONDS, retries=False)
+        return self._pools[host]
+
     def _request(
         self, method: str, url: str, headers: Mapping[str, str], fields: Mapping[str, str] | None = None
     ) -> urllib3.BaseHTTPResponse:
         options: dict[str, Any] = {"encode_multipart": False} if fields and method == "POST" else {}
         try:
-            return self._http.request(
+            return self._pool(url).request(
                 method,
                 url,
                 headers={"User-Agent": "jenkins-kaniko", **headers},
@@ -169,8 +182,23 @@ def prove(key: str, account: Account, ca_file: Path | None) -> None:
         raise UnreachableError(f"{key}: does not let {account.username} in: {outcome.said}; nothing was changed")
 
 
+def _challenge(header: str) -> tuple[str, dict[str, str]]:
+    """Return the first way to say who one is that builders know, and its parameters; an empty text where there is none.
+
+    A registry may know several, such as Negotiate beside Basic (go-containerregistry's transport/ping.go).
+    """
+    known = [one for one in SCHEME.finditer(header) if one[1]]
+    if not known:
+        return "", {}
+    end = known[1].start() if len(known) > 1 else len(header)
+    parameters = PARAMETER.findall(header, known[0].end(), end)
+    return known[0][1].lower(), dict(reversed(parameters))  # those of an unknown way may follow: the first ones count
+
+
 def _cause(error: urllib3.exceptions.HTTPError) -> str:
     text = str(error)
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        return f"the proxy of HTTPS_PROXY makes no way there: {text.rpartition(': ')[2]}"
     if isinstance(error, urllib3.exceptions.SSLError):
         if "WRONG_VERSION_NUMBER" in text or "record layer failure" in text.lower():
             return "answers without TLS, and no password is sent so"

@@ -60,7 +60,7 @@ def check(secret: Mapping[str, Any], repositories: Sequence[str], ask: Ask, now:
     subject = _Subject(secret["metadata"]["name"], secret["metadata"]["namespace"], ask, now)
     findings = []
     for key, account in config.accounts.items():
-        found = _key(key)
+        found = subject.passed_over(key, config.store) if config.store else _key(key)
         findings.append(found)
         if found.status == OK:
             findings += subject.tried(key_of(key), account, wanted.get(key_of(key), []))
@@ -103,6 +103,15 @@ class _Subject:
     namespace: str
     ask: Ask
     now: datetime
+
+    def passed_over(self, key: str, store: str) -> Finding:
+        """Judge an account that is there and not looked at (docker/cli's credentials/native_store.go)."""
+        fix = f"jenkins-kaniko secret create {self.name} -n {self.namespace} --registry {key} --username USER --adopt"
+        return Finding(
+            key, "key", UNKNOWN if store in IN_BUILDERS else DENIED,
+            cause=f"builders ask docker-credential-{store} for it, as credsStore says, and not this text",
+            fix=f"write it without credsStore: {fix}",
+        )  # fmt: skip
 
     def tried(self, key: str, account: Account, repositories: Sequence[str]) -> Iterator[Finding]:
         try:

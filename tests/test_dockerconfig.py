@@ -113,6 +113,13 @@ def test_auth_wins_over_the_texts_beside_it() -> None:
     assert parse(json.dumps({"auths": {"ghcr.io": entry}}), "x").accounts == {"ghcr.io": Account("robot$ci", "a:b")}
 
 
+def test_the_lines_of_an_auth_do_not_count() -> None:
+    """`base64` breaks them unless it is told not to, and builders put them together again."""
+    account = Account("_json_key", "a key of a service account is longer than a line of 76 characters" * 2)
+    broken = base64.encodebytes(f"{account.username}:{account.password}".encode()).decode().replace("\n", "\r\n")
+    assert parse(json.dumps({"auths": {"gcr.io": {"auth": broken}}}), "x").accounts == {"gcr.io": account}
+
+
 def test_what_docker_login_leaves_to_programs() -> None:
     data = {
         "auths": {"ghcr.io": {}, "gcr.io": {}, DOCKER_HUB: {"auth": auth("u:p")}, f"{DOCKER_HUB}access-token": {}},
@@ -136,6 +143,7 @@ def test_what_docker_login_leaves_to_programs() -> None:
         ('{"credHelpers": {"ghcr.io": 1}}', "FILE: credHelpers.ghcr.io: the name of a program is expected"),
         ('{"auths": {"ghcr.io": "s3cret"}}', "FILE: auths.ghcr.io: a mapping of texts is expected"),
         ('{"auths": {"ghcr.io": {"auth": "s3cret"}}}', "FILE: auths.ghcr.io: auth is not USER:PASSWORD in base64"),
+        ('{"auths": {"ghcr.io": {"auth": "é"}}}', "FILE: auths.ghcr.io: auth is not USER:PASSWORD in base64"),
         ('{"auths": {"ghcr.io": {"password": "s3cret"}}}', "FILE: auths.ghcr.io: has a user name or a password, but"),
         (r'{"auths": {"ghcr.io": {"username": "s3cret", "password": "\ud800"}}}', "FILE: auths.ghcr.io: not text"),
         ('{"auths": {"ghcr.io": {}}}', "FILE: auths.ghcr.io: holds no account, and no credsStore does; log in again"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from jenkins_kaniko.dockerconfig import Account
 from jenkins_kaniko.errors import UnreachableError, WrongInputError
 from jenkins_kaniko.registry_login import DENIED, OK, PULL, PUSH, UNKNOWN, Outcome, Registry, prove
 from tests.support.registry_double import RegistryDouble
+from tests.support.serving import Serving
 
 ROBOT = Account("robot$ci", "s3cret")
 RIGHTS = {"robot$ci": {"team/app": {"pull", "push"}, "team/base": {"pull"}, "team/new": {"push"}}}
@@ -133,3 +137,74 @@ def test_a_proof_names_who_but_no_password(registry: RegistryDouble, ca: Path) -
         prove(key, Account("robot$ci", "wr0ng"), ca)
     assert str(denied.value).startswith(f"{key}: does not let robot$ci in: 401 ")
     assert "wr0ng" not in str(denied.value) + repr(denied.value.__context__)
+
+
+@pytest.mark.parametrize(
+    "ways", ["Negotiate, {}", '{}, Digest realm="http://127.0.0.1:1/", nonce="basic"', "{}, Basic"]
+)
+def test_a_registry_that_knows_several_ways_to_say_who_one_is(registry: RegistryDouble, ca: Path, ways: str) -> None:
+    """Builders take the first one of Basic and Bearer."""
+    registry.ways = ways
+    assert Registry(registry.host, ROBOT, ca).login() == Outcome(OK)
+
+
+@pytest.mark.parametrize(("ways", "told"), [("Negotiate", "Negotiate"), ("", "nothing")])
+def test_a_registry_that_wants_no_password_is_said_so(registry: RegistryDouble, ca: Path, ways: str, told: str) -> None:
+    registry.ways = ways
+    with pytest.raises(UnreachableError, match=f"/v2/: asks for {told}, where builders know Basic and Bearer"):
+        Registry(registry.host, ROBOT, ca).login()
+
+
+class Proxy(Serving):
+    """Makes ways to hosts, and remembers to whom and for which account."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_CONNECT(self) -> None:
+                proxy.asked.append((self.path, self.headers["Proxy-Authorization"]))
+                host, _, port = self.path.partition(":")
+                self.send_response(200)
+                self.end_headers()
+                with socket.create_connection((host, int(port))) as way:
+                    back = threading.Thread(target=relay, args=(way, self.connection), daemon=True)
+                    back.start()
+                    relay(self.connection, way)
+                    back.join()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+
+def relay(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_the_way_goes_through_the_proxy_of_the_environment(
+    registry: RegistryDouble, ca: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Proxy() as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:w%40rd@{proxy.address}")
+        monkeypatch.setenv("NO_PROXY", "example.com")
+        assert Registry(registry.host, ROBOT, ca).login() == Outcome(OK)
+        assert set(proxy.asked) == {(registry.host, f"Basic {b64encode(b'me:w@rd').decode()}")}
+        proxy.asked.clear()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert Registry(registry.host, ROBOT, ca).login() == Outcome(OK)
+        assert proxy.asked == []
+
+
+def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "127.0.0.1:1")
+    with pytest.raises(
+        UnreachableError, match=r"registry\.invalid: the proxy of HTTPS_PROXY makes no way there: .*refused"
+    ):
+        Registry("registry.invalid", ROBOT).login()

@@ -190,3 +190,13 @@ def test_accounts_that_cannot_be() -> None:
     assert mistake(google, Account("oauth2accesstoken", "ya29")) is None
     assert "single quotes" in str(mistake("harbor.example.com", Account("robot", "x")))
     assert mistake("harbor.example.com", Account("robot$ci", "x")) is None
+
+
+def test_an_account_that_builders_pass_over() -> None:
+    """Where credsStore names a program they ask that, and take nothing of what stands beside it."""
+    auths = {"ghcr.io": entry("u", "p")}
+    [found] = check(secret(auths=auths, credsStore="desktop"), ["ghcr.io/a/b"], everybody, NOW)
+    cause = "builders ask docker-credential-desktop for it, as credsStore says, and not this text"
+    fix = "jenkins-kaniko secret create docker-config -n here --registry ghcr.io --username USER --adopt"
+    assert (found.status, found.cause, found.fix) == ("denied", cause, f"write it without credsStore: {fix}")
+    assert [one.status for one in check(secret(auths=auths, credsStore="ecr-login"), [], everybody, NOW)] == ["unknown"]

@@ -111,6 +111,12 @@ def test_what_cannot_be_meant(run: Run, door: FakeSecrets, arguments: list[str],
     assert door.secrets == {}
 
 
+def test_a_docker_config_that_names_no_registry(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text('{"credsStore": "osxkeychain"}')
+    done = run("create", "docker-config", "--from-docker-config", "none.json")
+    assert str(done.exception) == "none.json: no account in it; docker login HOST writes one"
+
+
 HELPER = """#!/bin/sh
 [ "$*" = get ] || exit 9
 read -r key

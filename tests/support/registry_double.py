@@ -33,6 +33,7 @@ class RegistryDouble(Serving):
         open: whether who comes without an account is let in.
         status: what everything answers instead, where it is broken.
         realm: what it says where tokens are.
+        ways: how it says in which ways one may tell who one is, its own among them.
         asked: what was asked, as METHOD PATH.
         uploads: begun, and not cancelled.
         issue: makes a token for a user and a scope.
@@ -45,6 +46,7 @@ class RegistryDouble(Serving):
     open: bool = False
     status: int = 0
     realm: str = ""
+    ways: str = "{}"
     asked: list[str] = field(default_factory=list)
     uploads: set[str] = field(default_factory=set)
     issue: Callable[[str, str], str] = "{}|{}".format
@@ -135,7 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _challenge(self) -> None:
         how = f'Bearer realm="{self.registry.realm}",service="double"' if self.registry.bearer else 'Basic realm="x"'
-        self._error(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": how})
+        ways = self.registry.ways.format(how)
+        self._error(401, "UNAUTHORIZED", "authentication required", **{"WWW-Authenticate": ways})
 
     def _token(self, user: str | None, scope: str) -> None:
         if user is None:
