@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from jenkins_kaniko import podstate
+from jenkins_kaniko.errors import UnreachableError
 from jenkins_kaniko.nodereport import SKIPPED, NodeOutcome
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.waiting import Waiting
@@ -13,6 +15,7 @@ from jenkins_kaniko.waiting import Waiting
 FAILED = "failed"
 TICK_SECONDS = 1
 Node = Mapping[str, Any]
+Event = Mapping[str, Any]
 
 
 def name_of(node: Node) -> str:
@@ -52,6 +55,7 @@ def outcomes(
     told: Callable[[Node, Pod], NodeOutcome | None],
     timeout: float,
     tell: Callable[[str], None],
+    events: Callable[[], Iterable[Event]],
 ) -> list[NodeOutcome]:
     """Wait until something is known of each node, and return it by the nodes' names.
 
@@ -60,6 +64,7 @@ def outcomes(
         told: returns what a pod told of its node, None where it did not yet.
         timeout: seconds that all of them may take.
         tell: takes a line when a node's pod waits for something.
+        events: returns the warnings where the pods are; asked where a pod does not say what it waits for.
     """
     found = {name_of(node): why for node in nodes if (why := not_ready(node))}
     waiting = {name_of(node): _waiting(name_of(node), tell) for node in nodes}
@@ -74,10 +79,26 @@ def outcomes(
         if not left or time.monotonic() > limit:
             break
         time.sleep(TICK_SECONDS)
+    said = _warnings(events) if left else []
     for node in left:
-        reason = waiting[name_of(node)].reason or "nobody says why"
-        found[name_of(node)] = failed(node, f"nothing in {timeout:g} s: {reason}")
+        name = name_of(node)
+        reason = waiting[name].reason or _last_of(there.get(name), said) or "nobody says why"
+        found[name] = failed(node, f"nothing in {timeout:g} s: {reason}")
     return [found[name] for name in sorted(found)]
+
+
+def _warnings(events: Callable[[], Iterable[Event]]) -> list[Event]:
+    """Return what the cluster warns of, nothing where we may not know."""
+    try:
+        return list(events())
+    except UnreachableError:
+        return []
+
+
+def _last_of(pod: Pod | None, events: Iterable[Event]) -> str | None:
+    """Return what was said of a pod last, such as that a folder of its node cannot be mounted."""
+    own = [one for one in events if pod and one["involvedObject"].get("uid") == pod["metadata"].get("uid")]
+    return podstate.last_warning(sorted(own, key=lambda one: one.get("lastTimestamp") or one.get("eventTime") or ""))
 
 
 def _seen(

@@ -28,7 +28,7 @@ CONTENT = "jenkins-kaniko/content"
 CONTAINER = "trust"
 CONTAINERD, K3S, RKE2, CRIO = "containerd", "k3s", "rke2", "cri-o"
 SCRIPT = "trust-node.sh"
-TRUST, REMOVE, LOOK = "trust", "remove", "look"
+TRUST, REMOVE = "trust", "remove"
 READY, WRITTEN, UNSET, REMOVED, UNKNOWN = "ready", "written", "unset", "removed", "unknown"
 DONE = {READY, WRITTEN, REMOVED}
 """What the script tells where nothing is wrong; it also knows refused and failed."""
@@ -61,8 +61,6 @@ class Folder:
     read_only: bool = False
 
 
-LOOKED_INTO = [Folder("/etc/containerd", read_only=True)]
-"""What LOOK needs, which containerd alone knows: the others read what is written when they start."""
 FOLDERS = {
     CONTAINERD: [Folder("/etc/containerd", read_only=True), Folder(CERTS_D)],
     K3S: [Folder("/etc/rancher/k3s")],
@@ -141,27 +139,23 @@ def manifests(trust: Trust, forms: Mapping[str, Sequence[str]], mode: str) -> li
 
     Args:
         forms: names of the nodes by their container runtime.
-        mode: TRUST, REMOVE or LOOK.
+        mode: TRUST or REMOVE.
     """
     found = []
     for form, nodes in forms.items():
-        config_map = _config_map(trust, form, mode)
-        named = nodes if len(forms) > 1 or mode == LOOK else []
+        config_map = _config_map(trust, form)
+        named = nodes if len(forms) > 1 else []
         found += [config_map, _daemon_set(trust, form, mode, named, config_map["data"])]
     return found
 
 
-def object_name(trust: Trust, form: str, mode: str = TRUST) -> str:
-    """Return what the DaemonSet of a container runtime is called, and its ConfigMap; who looks has some of its own."""
-    return f"{trust.title}-{_role(form, mode)}"
+def object_name(trust: Trust, form: str) -> str:
+    """Return what the DaemonSet of a container runtime is called, and its ConfigMap."""
+    return f"{trust.title}-{form}"
 
 
-def _role(form: str, mode: str) -> str:
-    return f"{LOOK}-{form}" if mode == LOOK else form
-
-
-def _config_map(trust: Trust, form: str, mode: str) -> dict[str, Any]:
-    metadata = {"name": object_name(trust, form, mode), "namespace": trust.namespace, "labels": _labels(trust)}
+def _config_map(trust: Trust, form: str) -> dict[str, Any]:
+    metadata = {"name": object_name(trust, form), "namespace": trust.namespace, "labels": _labels(trust)}
     data = {SCRIPT: resources.text(f"scripts/{SCRIPT}"), "ca.crt": trust.ca}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
@@ -170,11 +164,10 @@ def _daemon_set(trust: Trust, form: str, mode: str, nodes: Sequence[str], data: 
     arguments = [form, mode, *(["restart"] if trust.restart else [])]
     env = environment(trust)
     content = hashlib.sha256(json.dumps([asdict(trust), arguments, env, data], sort_keys=True).encode()).hexdigest()
-    role = {f"{LABEL}-form": _role(form, mode)}
-    folders = LOOKED_INTO if mode == LOOK else FOLDERS[form]
+    role = {f"{LABEL}-form": form}
     text = text_template("registry-trust.yaml").render(
         trust=trust,
-        name=object_name(trust, form, mode),
+        name=object_name(trust, form),
         labels={**_labels(trust), **role},
         selector={LABEL: trust.name, **role},
         content_key=CONTENT,
@@ -185,7 +178,7 @@ def _daemon_set(trust: Trust, form: str, mode: str, nodes: Sequence[str], data: 
         env=[{"name": name, "value": value} for name, value in env.items()],
         privileged={"runAsUser": 0, "privileged": True},
         security=SECURITY,
-        folders=[asdict(one) | {"read_only": one.read_only and not trust.restart} for one in folders],
+        folders=[asdict(one) | {"read_only": one.read_only and not trust.restart} for one in FOLDERS[form]],
     )
     return parsed(text)
 

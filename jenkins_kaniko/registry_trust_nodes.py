@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from jenkins_kaniko import registry_trust
@@ -11,7 +12,7 @@ from jenkins_kaniko.errors import DeniedError, WrongInputError
 from jenkins_kaniko.nodepods import outcomes, runs_linux, skipped
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
-from jenkins_kaniko.registry_trust import CONTAINERD, CONTENT, LOOK, REMOVE, TRUST, WRITTEN, Trust, form_of
+from jenkins_kaniko.registry_trust import CONTENT, REMOVE, TRUST, Trust, form_of
 
 CREATED, CHANGED, UNCHANGED = "created", "changed", "unchanged"
 
@@ -88,40 +89,6 @@ def untrust(door: Door, wanted: Trust, timeout: float, tell: Callable[[str], Non
     return outcome
 
 
-def looked(door: Door, wanted: Trust, timeout: float, tell: Callable[[str], None]) -> list[NodeOutcome]:
-    """Return whether each node's container runtime would read what `trust` writes; nothing is written on a node.
-
-    What runs on the nodes for it is removed in any case. Of `wanted` only the name, the namespace and the image count:
-    the registry need not be there.
-
-    Returns: what `trust` would tell, ready or written where it would do.
-
-    Raises: as trust does.
-    """
-    nodes = door.listed("Node")
-    containerd = [node for node in nodes if runs_linux(node) and form_of(node) == CONTAINERD]
-    others = [_without_looking(node) for node in nodes if node not in containerd]
-    if not containerd:
-        return others
-    applied = registry_trust.manifests(wanted, registry_trust.by_form(containerd), LOOK)
-    try:
-        _applied(door, applied)
-        found = outcomes(containerd, _pods(door, wanted, applied), registry_trust.told, timeout, tell)
-    finally:
-        for one in applied:
-            door.delete(one["kind"], one["metadata"]["name"], wanted.namespace)
-    return sorted([*found, *others], key=lambda one: one.node)
-
-
-def _without_looking(node: Mapping[str, Any]) -> NodeOutcome:
-    if not runs_linux(node):
-        return skipped(node)
-    form = form_of(node)
-    if form is None:
-        return registry_trust.unknown(node)
-    return registry_trust.outcome(node, WRITTEN, f"{form} reads what registry trust writes when it starts again")
-
-
 def with_image(door: Door, wanted: Trust, image: str | None) -> Trust:
     """Return it with the image that is given, or else runs on the nodes already, or else is the packaged one."""
     for one in door.listed("DaemonSet", wanted.namespace, labelSelector=wanted.selector):
@@ -138,7 +105,7 @@ def _carried_out(
     applied = registry_trust.manifests(wanted, registry_trust.by_form(linux), mode)
     changes = _applied(door, applied)
     known = [node for node in linux if form_of(node)]
-    told = outcomes(known, _pods(door, wanted, applied), registry_trust.told, timeout, tell)
+    told = outcomes(known, _pods(door, wanted, applied), registry_trust.told, timeout, tell, _events(door, wanted))
     if mode == TRUST:
         told += [registry_trust.unknown(node) for node in linux if not form_of(node)]
         told += [skipped(node) for node in nodes if not runs_linux(node)]
@@ -162,6 +129,11 @@ def _pods(door: Door, wanted: Trust, manifests: Sequence[Mapping[str, Any]]) -> 
         return [one for one in listed if content_of(one) in contents and "deletionTimestamp" not in one["metadata"]]
 
     return pods
+
+
+def _events(door: Door, wanted: Trust) -> Callable[[], list[dict[str, Any]]]:
+    """Return what lists the warnings of the registry's namespace."""
+    return partial(door.listed, "Event", wanted.namespace, fieldSelector="type=Warning")
 
 
 def _admitted(door: Door, daemon_set: Mapping[str, Any]) -> None:

@@ -125,8 +125,11 @@ def _run(
     def pods() -> list[Pod]:
         return list(door.listed("Pod", pulls.namespace, labelSelector=f"{LABEL}={run}"))
 
+    def events() -> list[dict[str, Any]]:
+        return door.listed("Event", pulls.namespace, fieldSelector="type=Warning")
+
     with _made(door, manifests):
-        return outcomes(nodes, pods, _told, timeout, tell)
+        return outcomes(nodes, pods, _told, timeout, tell, events)
 
 
 @contextmanager

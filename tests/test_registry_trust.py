@@ -128,6 +128,8 @@ class Cluster:
     def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]:
         if kind == "Node":
             return self.nodes
+        if kind == "Event":
+            return []
         assert (namespace, query) == ("shared", {"labelSelector": "jenkins-kaniko/registry-trust=registry"})
         if kind == "DaemonSet":
             return [one for (kind_of, _), one in self.objects.items() if kind_of == kind]
@@ -259,47 +261,37 @@ def test_nodes_that_run_windows_are_left_out() -> None:
     assert nodereport.data(registry_trust_nodes.untrust(cluster, WANTED, 0, print).nodes)[1:] == []
 
 
-def test_looking_at_nodes() -> None:
-    nodes = [node("a"), windows("w"), node("k", "k3s"), node("d", None), node("b")]
-    cluster = Cluster(nodes, {"a": ended("ready"), "b": ended("absent write it")})
-    looks = registry_trust_nodes.looked(cluster, replace(WANTED, address="", ca=""), 0, print)
-    assert [(one.node, one.state, one.text, one.good) for one in looks] == [
-        ("a", "ready", "", True),
-        ("b", "unset", "containerd reads no certs.d: write it", False),
-        ("d", "unknown", "docker://28.1.1: this program does not know how it is told what to trust", False),
-        ("k", "written", "k3s reads what registry trust writes when it starts again", True),
-        ("w", "skipped", "runs windows, not images of linux", True),
-    ]
-    name = "registry-trust-look-containerd"
-    assert cluster.deleted == [("ConfigMap", name), ("DaemonSet", name)]
-    daemon_set = cluster.objects["DaemonSet", name]
-    pod = pod_of(daemon_set)
-    assert daemon_set["spec"]["selector"]["matchLabels"]["jenkins-kaniko/registry-trust-form"] == "look-containerd"
-    assert pod["initContainers"][0]["args"] == ["containerd", "look"]
-    assert [(one["mountPath"], one["readOnly"]) for one in pod["initContainers"][0]["volumeMounts"]] == [
-        ("/trust", True), ("/node/etc/containerd", True),
-    ]  # fmt: skip
-    terms = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert [one["matchFields"][0]["values"] for one in terms] == [["a"], ["b"]]
+def test_a_pod_whose_folders_cannot_be_mounted_is_told_by_its_events() -> None:
+    """On a node where nothing can be written; the pod itself says nothing of it."""
 
-
-def test_nothing_stays_of_a_look_that_failed() -> None:
-    class Gone(Cluster):
+    class Immutable(Cluster):
         def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]:
-            if kind == "Pod":
-                raise UnreachableError("gone")
-            return super().listed(kind, namespace, **query)
+            if kind != "Event":
+                pods = super().listed(kind, namespace, **query)
+                return [{**one, "metadata": {**one["metadata"], "uid": "1"}} for one in pods] if kind == "Pod" else pods
+            if self.closed:
+                raise UnreachableError("forbidden")
+            assert (namespace, query) == ("shared", {"fieldSelector": "type=Warning"})
+            return [
+                event("1", "mkdir /etc/containerd: read-only file system", "2026-01-01T00:00:09Z"),
+                event("1", "not yet", "2026-01-01T00:00:01Z"),
+                event("2", "of another pod", "2026-01-01T00:00:10Z"),
+            ]
 
-    cluster = Gone([node("a")], {})
-    with pytest.raises(UnreachableError):
-        registry_trust_nodes.looked(cluster, WANTED, 0, print)
-    assert {kind for kind, _ in cluster.deleted} == {"ConfigMap", "DaemonSet"}
+        closed = False
+
+    cluster = Immutable([node("a")], {"a": {"waiting": {"reason": "PodInitializing"}}})
+    (told,) = trusted(cluster).nodes
+    assert told.text == "nothing in 0 s: FailedMount: mkdir /etc/containerd: read-only file system"
+    cluster.closed = True
+    assert trusted(cluster).nodes[0].text == "nothing in 0 s: nobody says why"
 
 
-def test_nothing_runs_where_there_is_nothing_to_look_at() -> None:
-    cluster = Cluster([node("k", "cri-o")], {})
-    assert [one.state for one in registry_trust_nodes.looked(cluster, WANTED, 0, print)] == ["written"]
-    assert (cluster.objects, cluster.deleted) == ({}, [])
+def event(uid: str, message: str, at: str) -> dict[str, Any]:
+    return {
+        "involvedObject": {"uid": uid}, "type": "Warning", "reason": "FailedMount", "message": message,
+        "lastTimestamp": at,
+    }  # fmt: skip
 
 
 SERVICE = {"spec": {"clusterIP": "10.96.0.7"}}

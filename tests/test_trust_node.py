@@ -237,6 +237,11 @@ CONFIGS = [
     (f"version = 2\n{ELSEWHERE}{SECTION}{PATH_LINE}{ELSEWHERE}", "ready"),
     (f"{V3}{PATH_LINE}", "ready"),
     (f"{V1}{PATH_LINE}", "ready"),
+    (f'{V2}config_path = "/etc/containerd/certs.d/"\n', "ready"),
+    (
+        f'{V2}config_path = "/etc/containerd/certs.d/:/etc/docker/certs.d/"\n',
+        "listed config_path of containerd is /etc/containerd/certs.d:/etc/docker/certs.d",
+    ),
     (f"[plugins]\n  [plugins.cri]\n  [plugins.\"cri\".'registry'] # ours\n  {PATH_LINE}", "ready"),
     (f"{V2}  {LIST}", "listed config_path of containerd is /etc/containerd/certs.d:/etc/docker/certs.d"),
     (f"{V3}{LIST}[plugins.'io.containerd.cri.v1.images']\nuse_local_image_pull = true\n", "ready"),
@@ -268,23 +273,24 @@ def test_whether_containerd_reads_it(node: Node, text: str, told: str) -> None:
     assert node.files[CONFIG] == text
 
 
-def test_what_containerd_imports_counts(node: Node) -> None:
-    node.write(CONFIG, 'version = 2\nimports = ["/etc/containerd/conf.d/*.toml"]\n')
-    node.write("etc/containerd/conf.d/registry.toml", f"{SECTION}{PATH_LINE}")  # the version is that of the first file
-    assert node.run("containerd", "trust") == "ready"
+IMPORTS = [
+    ('imports = ["/etc/containerd/conf.d/*.toml"]\n', "conf.d/registry.toml", "ready"),
+    ("imports = [\n  '/srv/*.toml', # elsewhere\n  'more/registry.toml',\n]\n", "more/registry.toml", "ready"),
+    ("", "conf.d/registry.toml", needed("absent", NAMED_V2)),
+    ('# imports = ["/etc/containerd/conf.d/*.toml"]\n', "conf.d/registry.toml", needed("absent", NAMED_V2)),
+    ('[debug]\nimports = ["/etc/containerd/conf.d/*.toml"]\n', "conf.d/registry.toml", needed("absent", NAMED_V2)),
+]
+
+
+@pytest.mark.parametrize(("imports", "file", "told"), IMPORTS)
+def test_what_containerd_imports_counts_and_nothing_else(node: Node, imports: str, file: str, told: str) -> None:
+    node.write(CONFIG, f"version = 2\n{imports}")
+    node.write(f"etc/containerd/{file}", f"{SECTION}{PATH_LINE}")  # the version is that of the first file
+    assert node.run("containerd", "trust") == told
 
 
 def test_a_containerd_without_a_file_does_what_its_version_does(node: Node) -> None:
     assert node.run("containerd", "trust") == "default there is no /etc/containerd/config.toml to be seen"
-
-
-def test_looking_writes_nothing(node: Node) -> None:
-    node.write(CONFIG, f"{V2}{PATH_LINE}")
-    before = node.files
-    assert node.run("containerd", "look") == "ready"
-    node.write(CONFIG, STOCK)
-    assert node.run("containerd", "look") == needed(NOTHING, NAMED_V2)
-    assert node.files == {**before, CONFIG: STOCK}
 
 
 EDITS = [

@@ -12,9 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.registry_trust import Trust
-from jenkins_kaniko.registry_trust_nodes import looked
 from tests.lab.building import COMMAND, SHELL, write
 from tests.lab.conftest import Lab
 from tests.support.registry_in_cluster import RegistryInCluster, admin_namespace, registry_in_cluster
@@ -223,18 +220,6 @@ def test_verify_takes_the_first_account_of_a_registry_that_has_some(empty: Regis
     assert (verified.returncode, verified.stdout) == (0, f"{NODE}  pulled\n"), verified.stderr
     names = empty.kubectl("get", "secrets", "-o", "name").split()
     assert names == ["secret/registry-accounts", "secret/registry-ca-key", "secret/registry-tls"]
-
-
-def test_looking_at_a_node_leaves_nothing(
-    served: RegistryInCluster, certs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(served.kubeconfig))
-    before = files(certs)
-    wanted = Trust("registry", served.namespace, "", "", image=served.lab.settings["LAB_BUSYBOX_IMAGE"])
-    looks = looked(Objects(), wanted, 120, print)
-    assert [(one.node, one.state, one.good) for one in looks] == [(NODE, "written", True)]
-    assert looks[0].text.startswith("there is no /etc/containerd/config.toml to be seen: ")
-    assert (files(certs), left(served)) == (before, [])
 
 
 def test_a_namespace_that_does_not_admit_the_pods_is_named(served: RegistryInCluster) -> None:

@@ -1,6 +1,6 @@
 # Runs once on each node, in a pod that sees nothing of the node but the folders of one container runtime: makes that
 # runtime find a registry of the cluster by the Service's address and trust its certificate, or takes that back.
-# trust-node.sh containerd|k3s|rke2|cri-o trust|remove [restart], or trust-node.sh containerd look, which writes nothing
+# trust-node.sh containerd|k3s|rke2|cri-o trust|remove [restart]
 # Its last line is a word and what there is to say: ready, written, unset, refused, failed, removed; default, absent and
 # listed, where it depends on containerd's version.
 # Every file and every block that is ours carries the mark; nothing without it is changed.
@@ -112,10 +112,6 @@ END
     containerd_told
 }
 
-containerd_look() {
-    containerd_told
-}
-
 # containerd_told: say whether containerd reads certs.d; where that is allowed, make it read them
 containerd_told() {
     config=$(real "$root/etc/containerd/config.toml")
@@ -171,9 +167,17 @@ containerd_edit() {
 # not say; whether it pulls images by itself, not by its transfer service; what it refuses beside config_path
 found() {
     files=$config
-    for one in "$root"/etc/containerd/conf.d/*.toml; do
-        if [ -e "$one" ]; then files="$files $one"; fi
+    set -f
+    patterns=$(imported)
+    for one in $patterns; do
+        case $one in /*) ;; *) one=/etc/containerd/$one ;; esac
+        set +f
+        for file in "$root"$one; do
+            if [ -e "$file" ]; then files="$files $file"; fi
+        done
+        set -f
     done
+    set +f
     awk -v what="$1" -v first="${version:-1}" '
         FNR == 1 { version = first; section = "" }
         { text = $0; sub(/#.*/, "", text); gsub(/["\047 \t]/, "", text) }
@@ -189,10 +193,29 @@ found() {
             next
         }
         section == plugin && text == "use_local_image_pull=true" { pulls = "yes" }
-        section == registry && text ~ /^config_path=/ { said = 1; path = substr(text, 13) }
+        section == registry && text ~ /^config_path=/ {
+            said = 1
+            path = substr(text, 13)
+            gsub(/\/+:/, ":", path)
+            sub(/\/+$/, "", path)
+        }
         section == registry ".mirrors" && text ~ /=/ { beside = "registry.mirrors" }
         index(section, registry ".configs.") == 1 && text ~ /^tls[.=]/ { beside = "tls in registry.configs" }
         END { print what == "path" ? (said ? path : "absent") : what == "local" ? pulls : beside }' $files
+}
+
+# imported: what the configuration names in its imports, files that containerd puts together with it
+imported() {
+    awk '
+        /^[ \t]*\[/ { exit }
+        { sub(/#.*/, ""); text = text $0 }
+        END {
+            if (!match(text, /imports[ \t]*=[ \t]*\[[^]]*\]/)) exit
+            names = substr(text, RSTART, RLENGTH)
+            gsub(/^[^[]*\[|\]|["\047]/, "", names)
+            gsub(/,/, " ", names)
+            print names
+        }' "$config"
 }
 
 # with_config_path SECTION LINE: the file on stdin with that line in that section
