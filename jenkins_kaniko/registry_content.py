@@ -129,9 +129,15 @@ def content(objects: Objects, registry: Registry) -> Content:
     """Return the content of a registry that runs.
 
     Raises:
+        RefusedError: it is a mirror: its lists are those of another registry.
         WrongInputError: no pod of it runs, or a Secret of it is not there.
         UnreachableError: the cluster does not answer, or forbids it.
     """
+    if registry.mirror:
+        raise RefusedError(
+            f"registry {registry.namespace}/{registry.name}: is a mirror, and would ask {registry.mirror} for its tags "
+            "and fetch each of them; what it fetched it removes by itself after a week"
+        )
     name = running(objects, registry)
     certificate = needed(objects, registry, registry.tls, "tls.crt")
     login = None

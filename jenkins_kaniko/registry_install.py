@@ -89,10 +89,11 @@ def _prepare(
     trusted = certificate(made, _address(objects, registry), now, new_ca=new_ca, timeout=timeout)
     hand_out(made, registry.namespace, trusted)
     passwords = accounts(made, password)
-    made.apply(parts.config_map(registry))
-    if registry.storage:
-        made.apply(parts.claim(registry))
-    for manifest in parts.server(registry, mounted(objects, registry)):
+    serving = [parts.claim(registry)] if registry.storage else []
+    serving += parts.server(registry, mounted(objects, registry))
+    for manifest in serving:
+        made.try_out(manifest)
+    for manifest in (parts.config_map(registry), *serving):
         made.apply(manifest)
     wait_until_it_serves(objects, registry, made.tell, timeout)
     if registry.place == FOLDER and made.changed:
@@ -213,5 +214,10 @@ def _address(objects: Objects, registry: Registry) -> str:
     service = objects.read("Service", registry.name, registry.namespace)
     if service is None:
         raise RefusedError(f"service {registry.namespace}/{registry.name}: somebody removed it meanwhile")
-    address: str = service["spec"]["clusterIP"]
+    address: str = service["spec"].get("clusterIP", "None")
+    if address == "None":
+        raise RefusedError(
+            f"service {registry.namespace}/{registry.name}: has no clusterIP, which nodes would reach it by; delete "
+            "it, and install makes it anew"
+        )
     return address

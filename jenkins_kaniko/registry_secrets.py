@@ -83,8 +83,12 @@ def _authority(made: Installation, now: datetime, *, new: bool) -> Authority:
         new = False
     if authority is None or new or certificates.outlived(authority, now):
         authority = certificates.new_authority(f"{registry.name}.{registry.namespace}", now, authority)
-    content = {"tls.crt": authority.trusted, "tls.key": authority.key, CROSSED: authority.crossed}
-    made.apply(parts.secret(registry, registry.ca_key, content, "kubernetes.io/tls"))
+    kept = {"tls.crt": authority.trusted, "tls.key": authority.key, CROSSED: authority.crossed}
+    manifest = parts.secret(registry, registry.ca_key, kept, "kubernetes.io/tls")
+    if content:
+        made.apply(manifest, force=True)
+    else:
+        made.make(manifest)  # two authorities at once would each sign for what trusts the other
     return authority
 
 

@@ -16,6 +16,7 @@ ISSUER = re.compile(r"(Issuer|ClusterIssuer)/[a-z0-9.-]+")
 UPSTREAM = re.compile(r"(https?://)?[a-z0-9.-]+(:[0-9]+)?")
 QUANTITY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
 CPU = re.compile(r"[1-9][0-9]*m|[0-9]+(\.[0-9]+)?")
+ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def registry_of(name: str, namespace: str, given: Mapping[str, Any], kept: Mappi
     _check("--name", name, NAME, "lower-case letters, digits and -, up to 40, beginning with a letter")
     for option, value, pattern, allowed in (
         ("--storage", made.storage, QUANTITY, "a size such as 20Gi"),
+        ("--cluster-ip", made.cluster_ip, ADDRESS, "an address of the range of Services, such as 10.96.0.50"),
         ("--issuer", made.issuer, ISSUER, "Issuer/NAME or ClusterIssuer/NAME"),
         ("--mirror", made.mirror, UPSTREAM, "a registry's host or address, such as docker.io"),
         ("--cpu", made.cpu, CPU, "an amount such as 50m or 2"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from jenkins_kaniko import certificates, podstate
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.registry import FOLDER, Registry
+from jenkins_kaniko.registry import FOLDER, Registry, config_map
 from jenkins_kaniko.registry_steps import content_of
 from jenkins_kaniko.registry_wait import outdated, pods, serves
 
@@ -23,6 +23,7 @@ class Status:
         cluster_ip: None without a Service.
         certificate: when the server's certificate ends; None where there is none.
         outdated: whether the pod serves an earlier certificate than there is now.
+        held: whether a collection refuses pushes, one that runs or was killed.
         authority: when our own authority ends; None where the certificate is somebody else's.
         claim: phase of the claim, None without one.
     """
@@ -34,6 +35,7 @@ class Status:
     cluster_ip: str | None
     certificate: datetime | None
     outdated: bool
+    held: bool
     authority: datetime | None
     claim: str | None
 
@@ -60,12 +62,20 @@ def status(objects: Objects, registry: Registry, now: datetime) -> Status:
         now,
         ready,
         None if ready else next((podstate.waits_for(pod) for pod in pods(objects, registry)), None),
-        service["spec"]["clusterIP"] if service else None,
+        service["spec"].get("clusterIP") if service else None,
         _end(served),
         outdated(deployment, served.get("tls.crt", b"")),
+        _held(objects, registry),
         _end(content_of(objects, registry.ca_key, namespace)),
         claim["status"]["phase"] if claim else None,
     )
+
+
+def _held(objects: Objects, registry: Registry) -> bool:
+    """Return whether its configuration is that of a collection, and not what was asked for."""
+    there = objects.read("ConfigMap", f"{registry.name}-config", registry.namespace) or {}
+    collecting = config_map(replace(registry, read_only=True))
+    return not registry.read_only and there.get("data") == collecting["data"]
 
 
 def _end(content: Mapping[str, bytes]) -> datetime | None:
@@ -95,7 +105,7 @@ def data(status: Status) -> dict[str, Any]:
         },
         "storage": {"in": registry.place, "size": registry.storage, "phase": status.claim},
         "accounts": list(registry.accounts),
-        "readOnly": registry.read_only,
+        "readOnly": registry.read_only or status.held,
         "mirror": registry.mirror,
         "users": list(registry.users),
     }
@@ -113,12 +123,18 @@ def text(status: Status) -> str:
         "certificate": f"{days}, from {_issuer(registry)}{before}",
         "storage": _storage(status),
         "accounts": ", ".join(registry.accounts) or "none: everybody in the cluster may push and pull",
-        "pushes": "refused: a mirror of " + registry.mirror
-        if registry.mirror
-        else ("refused: read-only" if registry.read_only else "taken"),
+        "pushes": _pushes(status),
         "used by": ", ".join(registry.users) or "no namespace was given its certificate",
     }
     return "\n".join(f"{name:12} {value}" for name, value in lines.items())
+
+
+def _pushes(status: Status) -> str:
+    if status.registry.mirror:
+        return f"refused: a mirror of {status.registry.mirror}"
+    if status.held:
+        return "refused while registry gc runs; if it was killed, registry gc or install takes them again"
+    return "refused: read-only" if status.registry.read_only else "taken"
 
 
 def _storage(status: Status) -> str:

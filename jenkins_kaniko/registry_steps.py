@@ -33,10 +33,27 @@ class Installation:
         """Whether anything is not as it was."""
         return any(outcome != UNCHANGED for _, outcome in self.done)
 
-    def apply(self, manifest: Mapping[str, Any]) -> None:
-        """Make an object so, unless it is somebody else's."""
+    def apply(self, manifest: Mapping[str, Any], *, force: bool = False) -> None:
+        """Make an object so, unless it is somebody else's.
+
+        Args:
+            force: also what was not applied when it was made.
+        """
         self._not_of_others(manifest)
-        self._note(where(manifest), self.objects.apply(manifest))
+        self._note(where(manifest), self.objects.apply(manifest, force=force))
+
+    def make(self, manifest: Mapping[str, Any]) -> None:
+        """Make an object that is not there, unless another install makes it at the same moment.
+
+        It is applied too, so that who applies it later has nothing to change.
+        """
+        self._not_of_others(manifest)
+        try:
+            self.objects.create(manifest)
+        except RefusedError:
+            raise RefusedError(f"{where(manifest)}: another install made it just now; call this one again") from None
+        self.objects.apply(manifest)
+        self._note(where(manifest), CREATED)
 
     def try_out(self, manifest: Mapping[str, Any]) -> None:
         """Let the cluster say whether it would take an object."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from jenkins_kaniko.certificates import fingerprint
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.errors import JenkinsKanikoError, TimedOutError, WrongInputError
-from jenkins_kaniko.registry import LABEL, SERVED, Registry
+from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, TimedOutError, WrongInputError
+from jenkins_kaniko.registry import CONTENT, LABEL, SERVED, Registry
 from jenkins_kaniko.registry_steps import Tell
 from jenkins_kaniko.waiting import Waiting
 
@@ -66,19 +66,26 @@ def pods(objects: Objects, registry: Registry) -> list[dict[str, Any]]:
     return [pod for pod in listed if "deletionTimestamp" not in pod["metadata"]]
 
 
-def running(objects: Objects, registry: Registry) -> str:
+def running(objects: Objects, registry: Registry, content: str | None = None) -> str:
     """Return the name of the registry's pod that runs; one that was evicted stays in the list of pods.
+
+    Args:
+        content: which one it must be, by its annotation; None for any.
 
     Raises:
         WrongInputError: none does.
+        RefusedError: another one does.
         UnreachableError: the cluster does not answer, or forbids it.
     """
-    for pod in pods(objects, registry):
-        if pod["status"].get("phase") == "Running":
+    where = f"-n {registry.namespace} --name {registry.name}"
+    there = [pod for pod in pods(objects, registry) if pod["status"].get("phase") == "Running"]
+    if not there:
+        raise WrongInputError(f"no pod of the registry runs; jenkins-kaniko registry status {where} tells why")
+    for pod in there:
+        if content in (None, pod["metadata"].get("annotations", {}).get(CONTENT)):
             name: str = pod["metadata"]["name"]
             return name
-    where = f"-n {registry.namespace} --name {registry.name}"
-    raise WrongInputError(f"no pod of the registry runs; jenkins-kaniko registry status {where} tells why")
+    raise RefusedError(f"registry {registry.namespace}/{registry.name}: somebody else changed it meanwhile; try again")
 
 
 def _last_words(pod: Mapping[str, Any]) -> str:

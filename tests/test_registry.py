@@ -50,6 +50,7 @@ def test_what_was_given_is_kept_but_not_what_is_the_default() -> None:
     [
         ("Registry", {}, "--name: 'Registry' cannot be used; allowed: lower-case letters"),
         ("registry", {"storage": "much"}, "--storage: 'much' cannot be used; allowed: a size such as 20Gi"),
+        ("registry", {"cluster_ip": "None"}, "--cluster-ip: 'None' cannot be used; allowed: an address of the range"),
         ("registry", {"accounts": ("a:b",)}, "--account: 'a:b' cannot be used"),
         ("registry", {"accounts": ("htpasswd",)}, "--account: htpasswd is the name of the file"),
         ("registry", {"issuer": "internal"}, "allowed: Issuer/NAME or ClusterIssuer/NAME"),

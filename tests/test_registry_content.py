@@ -6,9 +6,11 @@ from typing import cast
 
 import pytest
 
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko.cluster_objects import Objects
+from jenkins_kaniko.errors import RefusedError, WrongInputError
 from jenkins_kaniko.registry import Registry
-from jenkins_kaniko.registry_content import Content, Image, condemned, without_host
+from jenkins_kaniko.registry_content import Content, Image, condemned, content, without_host
+from tests.support.fake_objects import FakeObjects
 
 DIGEST = "sha256:" + "1" * 64
 IMAGE = Image("team/app", "1", DIGEST, 10)
@@ -48,3 +50,10 @@ def test_what_is_no_image_of_it_is_said_to_be_so(reference: str, says: str) -> N
     with pytest.raises(WrongInputError) as caught:
         condemned(cast(Content, FakeContent()), without_host(Registry(namespace="ci"), reference))
     assert str(caught.value) == says
+
+
+def test_a_mirror_is_not_asked_for_what_another_registry_has() -> None:
+    with pytest.raises(
+        RefusedError, match=r"^registry ci/hub: is a mirror, and would ask docker\.io for its tags and "
+    ):
+        content(cast(Objects, FakeObjects()), Registry("hub", "ci", mirror="docker.io"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from jenkins_kaniko import registry as parts
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import JenkinsKanikoError, RefusedError, WrongInputError
-from jenkins_kaniko.registry import Registry
+from jenkins_kaniko.registry import CONTENT, Registry
 from jenkins_kaniko.registry_gc import collect
 from jenkins_kaniko.registry_install import found
 from tests.support.fake_objects import RUNNING, FakeObjects
@@ -134,3 +135,46 @@ def test_without_its_certificate_nothing_is_touched(cluster: FakeObjects) -> Non
         "jenkins-kaniko registry install -n shared-services --name registry makes it anew"
     )
     assert (told, cluster.ran) == ([], [])
+
+
+def test_nothing_is_collected_in_a_pod_that_somebody_else_let_take_pushes(cluster: FakeObjects) -> None:
+    """A second collection may be over just when this one begins."""
+
+    def replaced(manifest: Mapping[str, Any]) -> None:
+        if manifest["kind"] == "Deployment":
+            annotations = {CONTENT: "other"} if cluster.read_only() else {}
+            cluster.pods = [{**RUNNING, "metadata": {**RUNNING["metadata"], "annotations": annotations}}]
+
+    cluster.applied = replaced
+    with pytest.raises(RefusedError) as caught:
+        collected(cluster, Registry(storage="1Gi"))
+    assert str(caught.value) == "registry shared-services/registry: somebody else changed it meanwhile; try again"
+    assert (cluster.ran, cluster.read_only()) == ([], False)
+
+
+def test_what_was_installed_during_a_collection_stays(cluster: FakeObjects) -> None:
+    def installs() -> bytes:
+        more = Registry(storage="1Gi", accounts=("ci",))
+        cluster.apply(parts.secret(more, more.passwords, {"ci": b"x", "htpasswd": b"ci:x"}))
+        cluster.apply(parts.config_map(more))
+        return SAID
+
+    cluster.said = installs
+    collected(cluster, Registry(storage="1Gi"))
+    assert found(cast(Objects, cluster), "registry", "shared-services") == {"storage": "1Gi", "accounts": ["ci"]}
+    assert "htpasswd" in cluster.kept["ConfigMap", "shared-services", "registry-config"]["data"]["config.yml"]
+
+
+def test_the_status_tells_of_a_collection_that_was_killed(
+    cluster: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_objects, "Objects", lambda: cluster)
+    registry = Registry(storage="1Gi")
+    installed(cluster, registry)
+    told = "pushes       taken"
+    assert told in CliRunner().invoke(cli, ["registry", "status"]).stdout.splitlines()
+    cluster.apply(parts.config_map(replace(registry, read_only=True), kept=registry))
+    killed = "pushes       refused while registry gc runs; if it was killed, registry gc or install takes them again"
+    assert killed in CliRunner().invoke(cli, ["registry", "status"]).stdout.splitlines()
+    collected(cluster, registry)
+    assert told in CliRunner().invoke(cli, ["registry", "status"]).stdout.splitlines()

@@ -284,3 +284,63 @@ def test_what_the_pod_asks_for_is_as_it_was_asked(run: Run, cluster: FakeObjects
     run("install")
     [container] = cluster.kept["Deployment", "shared-services", "registry"]["spec"]["template"]["spec"]["containers"]
     assert container["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+
+
+def refuses(cluster: FakeObjects, kind: str) -> None:
+    """Let the cluster refuse what is of this kind."""
+
+    def deny(manifest: Any) -> None:
+        if manifest["kind"] == kind:
+            raise DeniedError("spec: Forbidden")
+
+    cluster.applied = deny
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [(("--storage", "1Gi"), "PersistentVolumeClaim"), (("--memory", "1Gi"), "Deployment")],
+    ids=["a claim cannot shrink", "more than the limit"],
+)
+def test_what_the_cluster_refuses_is_not_kept(
+    run: Run, cluster: FakeObjects, asked: tuple[str, ...], kind: str
+) -> None:
+    run("install", "--storage", "2Gi")
+    refuses(cluster, kind)
+    assert "spec: Forbidden\n" in error(run("install", *asked, code=7))
+    cluster.applied = lambda _manifest: None
+    assert settings(cluster) == '{"storage": "2Gi"}'
+    assert "nothing to change" in run("install").stdout
+
+
+@pytest.mark.parametrize("spec", [{"type": "ExternalName", "externalName": "x.example.com"}, {"clusterIP": "None"}])
+def test_a_service_that_lost_its_address_is_told(run: Run, cluster: FakeObjects, spec: dict[str, str]) -> None:
+    run("install")
+    there = cluster.kept["Service", "shared-services", "registry"]
+    there["spec"] = spec
+
+    def stays(manifest: Any) -> None:
+        if manifest["kind"] == "Service":
+            manifest["spec"].clear()
+            manifest["spec"].update(spec)
+
+    cluster.applied = stays
+    assert "service shared-services/registry: has no clusterIP, which nodes would reach it by; delete it" in error(
+        run("install", code=4)
+    )
+    assert "registry.shared-services:5000 (" in run("status").stdout
+
+
+def test_two_installs_at_once_make_one_authority(run: Run, cluster: FakeObjects) -> None:
+    """The second one begins when the first one saw that there is no authority, and made none yet."""
+    ahead: list[Result] = []
+
+    def begins(manifest: Any) -> None:
+        if manifest["metadata"]["name"] == "registry-ca-key":
+            cluster.applied = lambda _manifest: None
+            ahead.append(run("install"))
+
+    cluster.applied = begins
+    said = error(run("install", code=4))
+    assert "secret shared-services/registry-ca-key: another install made it just now; call this one again\n" in said
+    assert ahead[0].stdout == "registry.shared-services:5000 serves\n"
+    assert "nothing to change" in run("install").stdout

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from jenkins_kaniko.errors import WrongInputError
+from jenkins_kaniko.errors import RefusedError, WrongInputError
 
 READY = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
 RUNNING = {"metadata": {"name": "registry-x1", "uid": "1"}, "status": {"phase": "Running"}}
@@ -24,7 +24,7 @@ class FakeObjects:
         namespaces: where something can be made.
         said: what a command in a pod prints, or how it ends.
         ran: each command, with whether the registry was configured read-only then.
-        applied: called with each manifest before it is taken.
+        applied: called with each manifest before it is taken, or tried out.
     """
 
     namespaces: set[str] = field(default_factory=lambda: {"shared-services", "builds"})
@@ -40,21 +40,28 @@ class FakeObjects:
         return copy.deepcopy(self.kept.get((kind, namespace, name)))
 
     def create(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        self.namespaces.add(manifest["metadata"]["name"])
+        metadata = manifest["metadata"]
+        if manifest["kind"] == "Namespace":
+            self.namespaces.add(metadata["name"])
+            return dict(manifest)
+        self.applied(manifest)
+        if self.read(manifest["kind"], metadata["name"], metadata["namespace"]):
+            raise RefusedError(f"{manifest['kind'].lower()} {metadata['namespace']}/{metadata['name']}: there already")
+        self.apply(manifest)
         return dict(manifest)
 
-    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> str:
+    def apply(self, manifest: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> str:
         kind, metadata = manifest["kind"], manifest["metadata"]
         if metadata["namespace"] not in self.namespaces:
             where = f"{kind.lower()} {metadata['namespace']}/{metadata['name']}"
             raise WrongInputError(f'{where}: namespaces "{metadata["namespace"]}" not found')
         place = kind, metadata["namespace"], metadata["name"]
+        self.applied(manifest)
         if dry_run:
             return "unchanged"
-        self.applied(manifest)
         before = self.kept.get(place)
         made = copy.deepcopy({**manifest, "metadata": {**metadata, "generation": 1}})
-        if kind == "Service":
+        if kind == "Service" and made["spec"].get("type") != "ExternalName":
             made["spec"].setdefault("clusterIP", "10.96.0.10")
         if kind == "Deployment":
             made["status"] = READY
@@ -65,7 +72,13 @@ class FakeObjects:
         return self.kept.pop((kind, namespace, name), None) is not None
 
     def listed(self, kind: str, _namespace: str, **_query: str) -> list[dict[str, Any]]:
-        return self.pods if kind == "Pod" else []
+        return [self._as_deployed(pod) for pod in self.pods] if kind == "Pod" else []
+
+    def _as_deployed(self, pod: dict[str, Any]) -> dict[str, Any]:
+        """Return a pod with the annotations that its Deployment gives it, unless it has some of its own."""
+        there = self.kept.get(("Deployment", "shared-services", "registry"), {})
+        given = there.get("spec", {}).get("template", {}).get("metadata", {}).get("annotations", {})
+        return {**pod, "metadata": {"annotations": given, **pod["metadata"]}}
 
     def run(self, pod: str, _namespace: str, _container: str, command: list[str]) -> bytes:
         assert pod == "registry-x1"
