@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from shlex import quote
 from typing import Any
 
-from jenkins_kaniko import resources
+from jenkins_kaniko import checks_quota, resources
 from jenkins_kaniko.buildjob import MANAGED
 from jenkins_kaniko.cluster_objects import Objects
 from jenkins_kaniko.errors import DeniedError, UnreachableError
@@ -35,7 +36,7 @@ NO_NAMESPACE = Kind(
 TERMINATING = Kind(
     "namespace-terminating", ERROR,
     "somebody deleted the namespace; nothing can be made in it any more",
-    "wait until it is gone: kubectl wait --for=delete namespace/{namespace}; then kubectl create namespace {namespace}",
+    "kubectl wait --for=delete namespace/{namespace} --timeout=10m && kubectl create namespace {namespace}",
 )  # fmt: skip
 NOT_ALLOWED = Kind(
     "rights-missing", ERROR,
@@ -52,11 +53,6 @@ QUOTA = Kind(
     "quota", ERROR,
     "a quota of the namespace has no room for a build",
     "kubectl describe resourcequota -n {namespace}; raise it, or build with --profile small",
-)  # fmt: skip
-QUOTA_NEARLY = Kind(
-    "quota-nearly-full", WARNING,
-    "a quota of the namespace has room for this build, and hardly for another one beside it",
-    "kubectl describe resourcequota -n {namespace}; raise it, or let fewer builds run at a time",
 )  # fmt: skip
 LIMIT_RANGE = Kind(
     "limit-range", ERROR,
@@ -85,16 +81,9 @@ NOT_CHECKED = Kind(
     "run doctor as somebody who may",
 )  # fmt: skip
 KINDS = (
-    UNREACHABLE, OLD, NO_NAMESPACE, TERMINATING, NOT_ALLOWED, POD_SECURITY, QUOTA, QUOTA_NEARLY, LIMIT_RANGE, REFUSED,
-    NO_NODE, NODE_DISK, NOT_CHECKED,
+    UNREACHABLE, OLD, NO_NAMESPACE, TERMINATING, NOT_ALLOWED, POD_SECURITY, QUOTA, checks_quota.NEARLY_FULL,
+    LIMIT_RANGE, REFUSED, NO_NODE, NODE_DISK, NOT_CHECKED,
 )  # fmt: skip
-NEARLY = 0.9
-"""The part of a quota that counts as nearly all."""
-UNITS = {
-    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
-}  # fmt: skip
-"""Of the API's quantities (apimachinery, resource.Quantity)."""
 REPELLING = ("NoSchedule", "NoExecute")
 CORDONED = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 """What a node that is cordoned has, also before the cluster gave it that taint."""
@@ -146,7 +135,7 @@ def rights(place: Place) -> Iterator[Finding]:
     if lacking:
         user = _user(place)
         evidence = f"{user or 'this account'} may not in {place.namespace}: {', '.join(lacking)}"
-        yield NOT_ALLOWED.found(evidence, namespace=place.namespace, user=user or "USER")
+        yield NOT_ALLOWED.found(evidence, namespace=place.namespace, user=quote(user) if user else "USER")
 
 
 def _user(place: Place) -> str | None:
@@ -162,7 +151,7 @@ def admitted(place: Place) -> Iterator[Finding]:
     found = list(_refused(place))
     yield from found
     if not any(one.severity == ERROR for one in found):
-        yield from _nearly_full(place)
+        yield from checks_quota.nearly_full(place)
 
 
 def _refused(place: Place) -> Iterator[Finding]:
@@ -179,21 +168,6 @@ def _refused(place: Place) -> Iterator[Finding]:
             place.objects.create(manifest, dry_run=True)
         except DeniedError as error:
             yield denied(error, place)
-
-
-def _nearly_full(place: Place) -> Iterator[Finding]:
-    for quota in place.objects.listed("ResourceQuota", place.namespace):
-        hard, used = quota["status"].get("hard", {}), quota["status"].get("used", {})
-        if full := [name for name in hard if _amount(used.get(name, "0")) >= NEARLY * _amount(hard[name]) > 0]:
-            told = ", ".join(f"{used[name]} of {hard[name]} {name}" for name in full)
-            yield QUOTA_NEARLY.found(f"quota {quota['metadata']['name']}: {told} used", namespace=place.namespace)
-
-
-def _amount(quantity: str) -> float:
-    """Return the number that a quantity of Kubernetes is."""
-    number = quantity.rstrip("".join(UNITS))
-    unit = quantity[len(number) :]
-    return float(number) * UNITS[unit]
 
 
 def nodes(place: Place) -> Iterator[Finding]:

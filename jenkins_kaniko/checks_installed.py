@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
-from jenkins_kaniko import certificates, podstate, registry_install, registry_verify, registry_wait
+from jenkins_kaniko import certificates, podstate, registry_install, registry_trust, registry_verify, registry_wait
 from jenkins_kaniko.attempt import Door, Listener
 from jenkins_kaniko.checks_cluster import NOT_CHECKED
 from jenkins_kaniko.checks_registry import CA_MISSING, SECRET_MISSING, registry_of
 from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnreachableError
 from jenkins_kaniko.findings import ERROR, WARNING, Check, Finding, Kind, Place
+from jenkins_kaniko.nodepods import name_of
 from jenkins_kaniko.registry import CONTAINER, PORT, STORAGE, TLS, Registry
 from jenkins_kaniko.registry_install import trusted_by_clients
 from jenkins_kaniko.registry_settings import registry_of as settled
@@ -34,8 +36,8 @@ NOT_READY = Kind(
     "jenkins-kaniko/registry={name}",
 )  # fmt: skip
 RENEW = (
-    "jenkins-kaniko registry install -n {namespace} --name {name}, which renews its own certificate; one of a Secret "
-    "or of cert-manager has to be renewed there before"
+    "one of a Secret or of cert-manager is to be renewed there first; then, and for its own one: "
+    "jenkins-kaniko registry install -n {namespace} --name {name}"
 )
 CERTIFICATE_OVER = Kind(
     "registry-certificate-over", ERROR, "the time of the certificate of the registry in the cluster is over", RENEW
@@ -45,19 +47,29 @@ CERTIFICATE_SOON = Kind(
     "the certificate of the registry in the cluster ends within 30 days",
     RENEW,
 )  # fmt: skip
+CERTIFICATE_BEFORE = Kind(
+    "registry-certificate-not-served", WARNING,
+    "the certificate of the registry was renewed, and its pod serves the one before it until it is replaced",
+    "jenkins-kaniko registry install -n {namespace} --name {name}",
+)  # fmt: skip
+TRUST_INCOMPLETE = Kind(
+    "registry-trust-incomplete", WARNING,
+    "registry trust could not make a node trust the registry in the cluster",
+    "move out of the way what it names, then: jenkins-kaniko registry trust -n {namespace} --name {name}",
+)  # fmt: skip
 FULL = Kind(
     "registry-nearly-full", WARNING,
     "the disk of the registry in the cluster is nearly full: pushes fail when it is",
-    "jenkins-kaniko registry rm IMAGE -n {namespace} --name {name}, then jenkins-kaniko registry gc -n {namespace} "
+    "jenkins-kaniko registry rm IMAGE -n {namespace} --name {name} && jenkins-kaniko registry gc -n {namespace} "
     "--name {name}; or enlarge its disk",
 )  # fmt: skip
 NOT_TRUSTING = Kind(
     "node-not-trusting", ERROR,
     "a node does not start an image of the registry in the cluster",
-    "jenkins-kaniko registry trust -n {namespace} --name {name}, then jenkins-kaniko registry verify -n {namespace} "
+    "jenkins-kaniko registry trust -n {namespace} --name {name} && jenkins-kaniko registry verify -n {namespace} "
     "--name {name}",
 )  # fmt: skip
-KINDS = (NOT_READY, CERTIFICATE_OVER, CERTIFICATE_SOON, FULL, NOT_TRUSTING)
+KINDS = (NOT_READY, CERTIFICATE_OVER, CERTIFICATE_SOON, CERTIFICATE_BEFORE, FULL, TRUST_INCOMPLETE, NOT_TRUSTING)
 
 
 def registry(place: Place) -> Registry | None:
@@ -96,45 +108,59 @@ def mendable(place: Place, finding: Finding) -> Finding:
 
 
 def serving(place: Place) -> Iterator[Finding]:
-    """Look at a registry of ours: whether it serves, how long its certificate lasts, and how full its disk is."""
+    """Look at a registry of ours: whether it serves, its certificate, its disk, and what `registry trust` told."""
     ours = registry(place)
     if ours is None:
         return
     names = {"name": ours.name, "namespace": ours.namespace}
     pods = registry_wait.pods(place.objects, ours)
     running = [pod["metadata"]["name"] for pod in pods if podstate.running(pod, CONTAINER)]
-    if not running or not registry_wait.serves(place.objects.read("Deployment", ours.name, ours.namespace)):
+    deployment = place.objects.read("Deployment", ours.name, ours.namespace)
+    if not running or not registry_wait.serves(deployment):
         why = next((why for pod in pods if (why := podstate.waits_for(pod))), "the cluster does not say why")
         yield NOT_READY.found(f"registry {ours.namespace}/{ours.name}: {why}", **names)
         return
     try:
-        yield from _certificate(place, ours, running[0])
+        yield from _certificate(place, ours, running[0], deployment)
         if not ours.s3_bucket:
             yield from _disk(place, ours, running[0])
     except UnreachableError:
         raise
     except JenkinsKanikoError as error:
         yield NOT_CHECKED.found(str(error))
+    yield from _trusting(place, ours)
 
 
-def _certificate(place: Place, ours: Registry, pod: str) -> Iterator[Finding]:
+def _certificate(place: Place, ours: Registry, pod: str, deployment: Mapping[str, Any] | None) -> Iterator[Finding]:
+    names = {"name": ours.name, "namespace": ours.namespace}
     shown = place.objects.run(pod, ours.namespace, CONTAINER, ["cat", f"{TLS}/tls.crt"])
     end, now = certificates.ends(shown), datetime.now(UTC)
+    its = f"registry {ours.namespace}/{ours.name}: its certificate is for a time until {end:%Y-%m-%d %H:%M} UTC"
     if end < now + certificates.RENEWAL:
         kind = CERTIFICATE_OVER if end < now else CERTIFICATE_SOON
-        evidence = (
-            f"registry {ours.namespace}/{ours.name}: its certificate is for a time until {end:%Y-%m-%d %H:%M} UTC"
-        )
-        yield kind.found(evidence, name=ours.name, namespace=ours.namespace)
+        yield kind.found(its, **names)
+    if registry_wait.outdated(deployment, shown):
+        yield CERTIFICATE_BEFORE.found(f"{its}, and not the one that its pod was made for", **names)
 
 
 def _disk(place: Place, ours: Registry, pod: str) -> Iterator[Finding]:
-    """Ask `df`; the fifth column of its last line is the percentage (POSIX, -P)."""
+    """Ask `df`; the last column but one of its last line is the percentage (POSIX, -P)."""
     shown = place.objects.run(pod, ours.namespace, CONTAINER, ["df", "-P", STORAGE]).decode()
-    used = int(shown.splitlines()[-1].split()[4].rstrip("%"))
+    used = int(shown.splitlines()[-1].split()[-2].rstrip("%"))
     if used >= NEARLY_FULL:
         evidence = f"registry {ours.namespace}/{ours.name}: {used} % of {ours.place} are used"
         yield FULL.found(evidence, name=ours.name, namespace=ours.namespace)
+
+
+def _trusting(place: Place, ours: Registry) -> Iterator[Finding]:
+    """Read what `registry trust` told on each node where it ran; nodes may know the registry in other ways too."""
+    ran = place.objects.listed("Pod", ours.namespace, labelSelector=f"{registry_trust.LABEL}={ours.name}")
+    by_node = {pod["spec"].get("nodeName"): pod for pod in ran if "deletionTimestamp" not in pod["metadata"]}
+    nodes = [one for one in place.objects.listed("Node") if name_of(one) in by_node] if by_node else []
+    told = [registry_trust.told(node, by_node[name_of(node)]) for node in nodes]
+    if bad := [f"{one.node}: {one.state}: {one.text}" for one in told if one and not one.good]:
+        evidence = f"registry {ours.namespace}/{ours.name}: {'; '.join(bad)}"
+        yield TRUST_INCOMPLETE.found(evidence, name=ours.name, namespace=ours.namespace)
 
 
 def pulling(place: Place, ours: Registry, door: Door) -> Iterator[Finding]:

@@ -6,9 +6,8 @@ The trial asks the registry for leave to push and then ends by a COPY that canno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from jenkins_kaniko import checks_installed, checks_node, transport
 from jenkins_kaniko.attempt import Attempt, Door, Listener
@@ -19,6 +18,7 @@ from jenkins_kaniko.engines import split_tag
 from jenkins_kaniko.errors import UnreachableError
 from jenkins_kaniko.explain import Seen, diagnosis
 from jenkins_kaniko.findings import ERROR, Finding, Kind, Place
+from jenkins_kaniko.selectors import selects
 from jenkins_kaniko.sightings import FailedError
 
 TAG = "jenkins-kaniko-doctor"
@@ -35,7 +35,7 @@ NO_DNS_FIX = (
 )
 FIXES = {
     "registry-login": ADOPT,
-    "unknown-authority": f"{CA_ANEW}; build with --ca-bundle {{config_map}}",
+    "unknown-authority": f"build with --ca-bundle {{config_map}}, made {CA_ANEW}",
     "plain-http": "give the registry a certificate, or build with --extra-arg=--insecure-registry={host}",
 }
 """Commands for `build`, where diagnoses.json says what to do in Jenkins."""
@@ -128,28 +128,11 @@ def _egress_policies(place: Place) -> list[str]:
     except UnreachableError:
         return []
     labels = {**MANAGED, BUILD_LABEL: place.spec.name}
-    ours = [one for one in found if "Egress" in one["spec"].get("policyTypes", []) and _selects(one, labels)]
+    egress = [one for one in found if "Egress" in one["spec"].get("policyTypes", [])]
+    ours = [one for one in egress if selects(one["spec"].get("podSelector", {}), labels)]
     if any({} in one["spec"].get("egress", []) for one in ours):  # what one of them allows is allowed
         return []
     return [one["metadata"]["name"] for one in ours]
-
-
-def _selects(policy: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Return whether a policy is for pods with these labels (the API's LabelSelector)."""
-    selector = policy["spec"].get("podSelector", {})
-    if not selector.get("matchLabels", {}).items() <= labels.items():
-        return False
-    return all(_matches(one, labels) for one in selector.get("matchExpressions", []))
-
-
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values", [])
-    return {
-        "In": labels.get(key) in values,
-        "NotIn": labels.get(key) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }[expression["operator"]]
 
 
 def _names(place: Place, image: str) -> dict[str, str]:

@@ -14,7 +14,9 @@ from typing import Any
 
 from cryptography import x509
 
+from jenkins_kaniko.dockerconfig import decoded
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, Kind, Place
+from jenkins_kaniko.secret_check import IN_BUILDERS
 
 DOCKER_HUB = "index.docker.io"
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
@@ -23,13 +25,13 @@ SECRET_KEY = ".dockerconfigjson"  # noqa: S105 - a name
 PARTS: Mapping[str, type] = {"auths": dict, "credHelpers": dict, "credsStore": str}
 SOON = timedelta(days=30)
 CREATE = "jenkins-kaniko secret create {secret} -n {namespace} --registry {host} --username USER"
-ADOPT = f"{CREATE} --adopt, which takes over one that somebody else made"
-"""Keeps the accounts of other registries."""
-ANEW = f"kubectl delete secret {{secret}} -n {{namespace}}, then {CREATE}"
+ADOPT = f"{CREATE} --adopt"
+"""Takes over a Secret that somebody else made, and keeps the accounts of other registries."""
+ANEW = f"kubectl delete secret {{secret}} -n {{namespace}} && {CREATE}"
 """For what `secret create` cannot change or read."""
 CA_ANEW = (
-    "kubectl create configmap {config_map} -n {namespace} --from-file={key}=ca.crt --dry-run=client -o yaml "
-    "| kubectl apply -f -, where the file ca.crt is the certificate of the registry's authority"
+    "with the certificate of the registry's authority in the file ca.crt: kubectl create configmap {config_map} "
+    "-n {namespace} --from-file={key}=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
 )
 
 SECRET_MISSING = Kind("registry-secret-missing", ERROR, "the Secret with the registry's account is not there", CREATE)
@@ -53,7 +55,7 @@ SECRET_BROKEN = Kind(
 )  # fmt: skip
 SECRET_HELPER = Kind(
     "registry-secret-helper", ERROR,
-    "the Secret holds no account, but the name of a program that has it on the machine where the file was made",
+    "builders ask a program for the account, as the Secret says, and it is on the machine where the file was made",
     ADOPT,
 )  # fmt: skip
 SECRET_ACCOUNT = Kind(
@@ -73,7 +75,7 @@ CA_EXPIRED = Kind("ca-expired", ERROR, "the time of the certificate in the Confi
 CA_NOT_YET = Kind(
     "ca-not-yet-valid", ERROR,
     "the time of the certificate in the ConfigMap has not begun, or the clock here is late",
-    f"compare the clocks: date -u; else {CA_ANEW}",
+    f"compare the clocks by date -u; else, {CA_ANEW}",
 )  # fmt: skip
 CA_SOON = Kind("ca-expires-soon", WARNING, "the certificate in the ConfigMap ends within 30 days", CA_ANEW)
 KINDS = (
@@ -128,15 +130,19 @@ def _docker_config(value: str) -> dict[str, Any] | None:
 
 
 def _account(config: Mapping[str, Any], where: str, names: Mapping[str, str]) -> Iterator[Finding]:
-    """No account at all is no mistake: the registry may want none, or know the pod; the trial push tells."""
+    """No account at all is no mistake: the registry may want none, or know the pod; the trial push tells.
+
+    Where a program is named it is asked, and not the text (docker/cli's credentials/native_store.go).
+    """
     host, entries = names["host"], config["auths"]
     wanted = DOCKER_HUB_KEY if host == DOCKER_HUB else host
-    entry = next((value for key, value in entries.items() if wanted in (key, _host_of(key))), None)
-    if entry is not None and _has_account(entry):
+    found = [entries[wanted]] if wanted in entries else [one for key, one in entries.items() if _host_of(key) == wanted]
+    if helper := config["credHelpers"].get(wanted) or config["credsStore"]:
+        if str(helper) not in IN_BUILDERS:
+            yield SECRET_HELPER.found(f"{where} names the program docker-credential-{helper}", **names)
+    elif any(_has_account(one) for one in found):
         return
-    if helper := config["credHelpers"].get(host) or config["credsStore"]:
-        yield SECRET_HELPER.found(f"{where} names the program docker-credential-{helper}", **names)
-    elif entry is not None:
+    elif found:
         yield SECRET_ACCOUNT.found(f"{where}, {wanted}", **names)
     elif near := [key for key in entries if _means(key) == _means(host)]:
         yield SECRET_HOST.found(f"{where} has an account for {near[0]}, not for {wanted}", key=wanted, **names)
@@ -156,8 +162,8 @@ def _has_account(entry: Mapping[str, Any]) -> bool:
     if entry.get("identitytoken") or entry.get("registrytoken") or (entry.get("username") and entry.get("password")):
         return True
     try:
-        user, colon, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
-    except (ValueError, TypeError):
+        user, colon, password = decoded(entry.get("auth", "")).partition(b":")
+    except (ValueError, AttributeError):
         return False
     return bool(user and colon and password)
 

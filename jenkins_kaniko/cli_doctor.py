@@ -113,7 +113,7 @@ def _from_agents(fleet: Fleet, repository: str | None, ways: Sequence[Way], give
 
 
 def _mended(found: Sequence[Finding]) -> bool:
-    """Do what mends findings, shown before; return whether there was any."""
+    """Do what mends findings, shown before; return whether any of it came about."""
     from jenkins_kaniko import doctorreport
     from jenkins_kaniko.cluster_objects import Objects
     from jenkins_kaniko.doctor import ordered
@@ -121,9 +121,14 @@ def _mended(found: Sequence[Finding]) -> bool:
     mends = [one.mends for one in ordered(found) if one.mends]
     if mends:
         click.echo(doctorreport.text(found), err=True)
+    mended = False
     for mend in mends:
-        mend(Objects(), say)
-    return bool(mends)
+        try:
+            mend(Objects(), say)
+            mended = True
+        except errors.JenkinsKanikoError as error:
+            say(f"not mended: {error}")
+    return mended
 
 
 def _in_jenkins(fleet: Fleet | None) -> tuple[list[Finding], list[Way]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -20,13 +20,15 @@ from jenkins_kaniko import (
     checks_installed,
     checks_jenkins,
     checks_push,
+    checks_quota,
     checks_registry,
+    cli_doctor,
     doctor,
     doctorreport,
 )
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.buildjob import Mounted, Spec
-from jenkins_kaniko.certificates import new_authority
+from jenkins_kaniko.certificates import fingerprint, new_authority
 from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
@@ -60,7 +62,7 @@ class Fake:
     def read(self, kind: str, _name: str, _namespace: str | None = None) -> Any:
         return self._answer(kind)
 
-    def listed(self, kind: str, _namespace: str | None = None) -> Any:
+    def listed(self, kind: str, _namespace: str | None = None, **_query: str) -> Any:
         return self._answer(kind) or []
 
     def create(self, manifest: Mapping[str, Any], *, dry_run: bool = False) -> Mapping[str, Any]:
@@ -174,6 +176,8 @@ def test_why_each_node_takes_no_build() -> None:
     ("entry", "found"),
     [
         ({"auth": base64.b64encode(b"me:word").decode()}, []),
+        ({"auth": base64.encodebytes(b"me:" + b"word" * 30).decode()}, []),
+        ({"auth": base64.b64encode("me:wört".encode("latin-1")).decode()}, []),
         ({"username": "me", "password": "word"}, []),
         ({"identitytoken": "word"}, []),
         ({"auth": ""}, ["registry-secret-account"]),
@@ -203,6 +207,13 @@ def test_a_key_that_is_nearly_right(key: str) -> None:
         ({"auths": None, "credHelpers": None}, []),
         ({"auths": {"r.example.com": None}}, ["registry-secret-account"]),
         ({"credHelpers": {"r.example.com": "gcloud"}}, ["registry-secret-helper"]),
+        ({"credHelpers": {"r.example.com": "ecr-login"}}, []),
+        ({"auths": {"r.example.com": {"auth": "bWU6d29yZA=="}}, "credsStore": "desktop"}, ["registry-secret-helper"]),
+        (
+            {"auths": {"r.example.com": {}, "https://r.example.com/v2/": {"auth": "bWU6d29yZA=="}}},
+            ["registry-secret-account"],
+        ),
+        ({"auths": {"https://r.example.com": {}, "https://r.example.com/v2/": {"auth": "bWU6d29yZA=="}}}, []),
         ({"auths": []}, ["registry-secret-broken"]),
         ({"auths": {}, "credHelpers": ["gcloud"]}, ["registry-secret-broken"]),
         ({"auths": {}, "credsStore": {"r.example.com": "gcloud"}}, ["registry-secret-broken"]),
@@ -215,8 +226,8 @@ def test_parts_of_a_docker_config_that_are_null_or_of_another_kind(config: Any, 
 
 
 CREATE = "jenkins-kaniko secret create docker-config -n builds --registry r.example.com --username USER"
-ADOPT = f"{CREATE} --adopt, which takes over one that somebody else made"
-ANEW = f"kubectl delete secret docker-config -n builds, then {CREATE}"
+ADOPT = f"{CREATE} --adopt"
+ANEW = f"kubectl delete secret docker-config -n builds && {CREATE}"
 
 
 @pytest.mark.parametrize(
@@ -530,8 +541,54 @@ def test_the_registry_that_a_name_means(image: str, registry: str) -> None:
     [("900m", "1", True), ("899m", "1", False), ("9500Mi", "10Gi", True), ("1k", "1Ki", True), ("0", "0", False)],
 )
 def test_how_full_a_quota_is(used: str, hard: str, full: bool) -> None:
-    quota = {"metadata": {"name": "q"}, "status": {"hard": {"x": hard}, "used": {"x": used}}}
-    assert ("quota-nearly-full" in names(place(ResourceQuota=[quota]))) is full
+    assert ("quota-nearly-full" in names(place(ResourceQuota=[quota("requests.memory", used, hard)]))) is full
+
+
+def quota(name: str, used: str = "1", hard: str = "1", **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "q"}, "spec": spec, "status": {"hard": {name: hard}, "used": {name: used}}}
+
+
+@pytest.mark.parametrize("name", ["services.loadbalancers", "requests.storage", "requests.nvidia.com/gpu", "secrets"])
+def test_a_full_quota_of_what_no_build_takes_is_nothing(name: str) -> None:
+    assert list(checks_quota.nearly_full(place(ResourceQuota=[quota(name)]))) == []
+
+
+@pytest.mark.parametrize("name", ["pods", "count/pods", "limits.cpu", "ephemeral-storage"])
+def test_a_full_quota_of_what_each_build_takes(name: str) -> None:
+    assert [one.name for one in checks_quota.nearly_full(place(ResourceQuota=[quota(name)]))] == ["quota-nearly-full"]
+
+
+def test_jobs_are_counted_where_builds_are_jobs() -> None:
+    where = place(ResourceQuota=[quota("count/jobs.batch")])
+    assert list(checks_quota.nearly_full(where)) == []
+    with_job = replace(where, manifests=[*where.manifests, {"kind": "Job"}])
+    assert len(list(checks_quota.nearly_full(with_job))) == 1
+
+
+HIGH = {"scopeName": "PriorityClass", "operator": "In", "values": ["high"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "pod", "counts"),
+    [
+        ({"scopes": ["BestEffort"]}, {}, False),
+        ({"scopes": ["NotBestEffort"]}, {}, True),
+        ({"scopes": ["NotBestEffort", "Terminating"]}, {}, False),
+        ({"scopes": ["Terminating"]}, {"activeDeadlineSeconds": 60}, True),
+        ({"scopes": ["NotTerminating"]}, {"activeDeadlineSeconds": 60}, False),
+        ({"scopeSelector": {"matchExpressions": [HIGH]}}, {}, False),
+        ({"scopeSelector": {"matchExpressions": [HIGH]}}, {"priorityClassName": "high"}, True),
+        (
+            {"scopeSelector": {"matchExpressions": [{**HIGH, "operator": "NotIn"}]}},
+            {"priorityClassName": "high"},
+            False,
+        ),
+    ],
+)
+def test_a_quota_for_other_pods_is_nothing(spec: dict[str, Any], pod: dict[str, Any], counts: bool) -> None:
+    where = place(ResourceQuota=[quota("pods", **spec)])
+    where = replace(where, manifests=[{**where.pod, "spec": pod}])
+    assert (len(list(checks_quota.nearly_full(where))) == 1) is counts
 
 
 @pytest.mark.parametrize(
@@ -585,3 +642,73 @@ def test_a_cluster_that_nobody_configured_is_a_finding(monkeypatch: pytest.Monke
     outcome = CliRunner().invoke(cli, ["doctor", "-n", "builds", "-t", "r.example.com/app", "-o", "json"])
     assert [one["name"] for one in json.loads(outcome.stdout)["findings"]] == ["cluster-unreachable"]
     assert outcome.exit_code == 8
+
+
+def test_who_asks_is_quoted_for_a_shell() -> None:
+    (found,) = checks_cluster.rights(place(user="oidc:Jane $USER", may=False))
+    assert found.fix.endswith("--role=jenkins-kaniko-build --user='oidc:Jane $USER'")
+
+
+def test_what_may_not_be_mended_is_said_and_stays_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_objects: Objects, _tell: Callable[[str], None]) -> None:
+        raise UnreachableError("namespaces is forbidden")
+
+    found = Finding("namespace-missing", ERROR, "there is none", "why", "what", forbidden)
+    monkeypatch.setattr(cli_doctor, "_in_cluster", lambda *_arguments: [found])
+    monkeypatch.setattr("jenkins_kaniko.cluster_objects.Objects", lambda: None)
+    outcome = CliRunner().invoke(cli, ["doctor", "-n", "builds", "--fix", "-o", "json"])
+    assert [one["name"] for one in json.loads(outcome.stdout)["findings"]] == ["namespace-missing"]
+    assert outcome.exit_code == 8
+    assert outcome.stderr.splitlines()[-1] == "not mended: namespaces is forbidden"
+
+
+class Serving(Fake):
+    """A registry of ours that serves, and what `registry trust` told on nodes."""
+
+    def __init__(self, served: bytes, told: Mapping[str, str]) -> None:
+        settings = {"metadata": {"annotations": {"jenkins-kaniko/settings": "{}"}}}
+        ready = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
+        annotations = {"jenkins-kaniko/certificate": fingerprint(served)}
+        deployment = {"metadata": {"generation": 1, "annotations": annotations}, "status": ready}
+        runtime = {"containerRuntimeVersion": "containerd://1.7.27", "kubeletVersion": "v1.33.1"}
+        nodes = [{"metadata": {"name": name}, "status": {"nodeInfo": runtime}} for name in [*told, "other"]]
+        super().__init__(ConfigMap=settings, Deployment=deployment, Node=nodes)
+        self.told = told
+
+    def listed(self, kind: str, _namespace: str | None = None, **query: str) -> Any:
+        if kind != "Pod":
+            return super().listed(kind)
+        if query == {"labelSelector": "jenkins-kaniko/registry=registry"}:
+            running = {"containerStatuses": [{"name": "registry", "state": {"running": {}}}]}
+            return [{"metadata": {"name": "registry-x"}, "status": running}]
+        assert query == {"labelSelector": "jenkins-kaniko/registry-trust=registry"}
+        return [self._trust(name, message) for name, message in self.told.items()]
+
+    def _trust(self, name: str, message: str) -> dict[str, Any]:
+        state = {"terminated": {"exitCode": 0, "message": message}}
+        status = {"initContainerStatuses": [{"name": "trust", "state": state}]}
+        return {"metadata": {"name": f"trust-{name}"}, "spec": {"nodeName": name}, "status": status}
+
+    def run(self, _pod: str, _namespace: str, _container: str, command: list[str]) -> bytes:
+        return TRUSTED if command[0] == "cat" else b"Filesystem\n//server/a share 9 1 8 11% /var/lib/registry\n"
+
+
+def serving(served: bytes = TRUSTED, **told: str) -> list[tuple[str, str]]:
+    where = replace(place(IMAGE), objects=cast(Objects, Serving(served, told)))
+    return [(one.name, one.evidence) for one in checks_installed.serving(where)]
+
+
+def test_what_nodes_told_when_they_were_to_trust_a_registry() -> None:
+    assert serving() == serving(a="ready", b="written later") == []
+    assert serving(a="ready", b="unset write it", c="absent write it") == [
+        (
+            "registry-trust-incomplete",
+            "registry shared-services/registry: b: unset: write it; c: unset: containerd reads no certs.d: write it",
+        )
+    ]
+
+
+def test_a_certificate_that_was_renewed_and_is_not_served() -> None:
+    ((name, evidence),) = serving(served=b"the one before")
+    assert name == "registry-certificate-not-served"
+    assert evidence.endswith(" UTC, and not the one that its pod was made for")

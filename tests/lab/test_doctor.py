@@ -270,6 +270,25 @@ def test_a_quota_that_is_nearly_full(doctor: Doctor, builds: Builds) -> None:
     assert "9500Mi of 10Gi requests.memory used" in found["quota-nearly-full"]["evidence"]
 
 
+def test_a_quota_of_what_no_build_takes_is_nothing(doctor: Doctor, builds: Builds) -> None:
+    best_effort = {"hard": {"pods": "1"}, "scopes": ["BestEffort"]}
+    claims = {"hard": {"persistentvolumeclaims": "1", "secrets": "1"}}
+    for name, spec in (("best-effort", best_effort), ("claims", claims)):
+        made(builds, {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": spec})
+    container = {"name": "c", "image": "x"}
+    never = {"containers": [container], "nodeSelector": {"disk": "none"}, "terminationGracePeriodSeconds": 0}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "small"}, "spec": never}
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    volume = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "one"}, "spec": claim}
+    try:
+        with there(builds, pod), there(builds, volume):
+            for name, used in (("best-effort", "pods"), ("claims", "persistentvolumeclaims")):
+                builds.kubectl("wait", f"--for=jsonpath={{.status.used.{used}}}=1", f"resourcequota/{name}")
+            assert doctor() == {}
+    finally:
+        builds.kubectl("delete", "resourcequota", "best-effort", "claims")
+
+
 def test_a_limit_range(doctor: Doctor, builds: Builds) -> None:
     limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
     manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "low"}, "spec": {"limits": limits}}
@@ -310,6 +329,18 @@ def test_a_secret_that_does_not_serve(
         found = doctor(*repository, "--registry-secret", "given")
     assert found.keys() == names
     assert "swordfish" not in json.dumps(found)
+
+
+def test_a_program_that_builders_ask_before_the_account_beside_it(
+    doctor: Doctor, builds: Builds, repository: list[str]
+) -> None:
+    """The real account is there, and no build pushes with it."""
+    text = json.loads(builds.kubectl("get", "secret", "docker-config", "-o", "json"))["data"][".dockerconfigjson"]
+    config = {**json.loads(base64.b64decode(text)), "credsStore": "desktop"}
+    with there(builds, secret(json.dumps(config).encode())):
+        found = doctor(*repository, "--registry-secret", "given")
+        assert found.keys() == {"registry-secret-helper"}
+        assert "docker-credential-desktop" in found["registry-secret-helper"]["evidence"]
 
 
 def test_a_secret_of_another_type(doctor: Doctor, builds: Builds, repository: list[str]) -> None:
