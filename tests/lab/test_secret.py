@@ -113,6 +113,24 @@ def test_kaniko_finds_keys_that_are_written_like_addresses(
     assert done.returncode == 0, done.stderr
 
 
+def test_kaniko_asks_the_program_of_creds_store_and_not_the_text_beside_it(
+    builds: Builds, run: Run, registry: Registry, image: str, tmp_path: Path
+) -> None:
+    lab, name, where = builds.lab, "stored", ["-n", builds.namespace]
+    entry = {"username": registry.user, "password": registry.password}
+    text = json.dumps({"auths": {lab.settings["LAB_REGISTRY"]: entry}, "credsStore": "desktop"})
+    kind = {"type": "kubernetes.io/dockerconfigjson", "kind": "Secret", "apiVersion": "v1", "metadata": {"name": name}}
+    builds.kubectl("apply", "-f", "-", stdin=json.dumps({**kind, "stringData": {".dockerconfigjson": text}}))
+    checked = secret(lab, "check", name, *where)
+    assert (checked.returncode, "builders ask docker-credential-desktop for it" in checked.stdout) == (5, True)
+    write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    push = [".", "-t", f"{image}:stored", "--registry-secret", name, "--retries", "0"]
+    assert run(*push).returncode == 6
+    mended = [*account(lab.settings["LAB_REGISTRY"], registry.user), "--adopt"]
+    assert secret(lab, "create", name, *where, *mended, stdin=registry.password).returncode == 0
+    assert run(*push).returncode == 0
+
+
 def test_a_check_proves_rights_and_leaves_no_upload(builds: Builds, registry: Registry) -> None:
     lab, where = builds.lab, ["checked", "-n", builds.namespace]
     secret(lab, "create", *where, *account(registry.address, registry.user), stdin=registry.password)
@@ -188,6 +206,7 @@ def test_the_role_in_the_docs_is_enough_and_not_too_much(
 ) -> None:
     builds.kubectl("create", "serviceaccount", "accounts")
     given = ["--namespace", builds.namespace, "--account", f"{builds.namespace}:accounts"]
+    given += ["--object", "docker-config=by-role", "--object", "docker-config-renew=by-role-renew"]
     roles = subprocess.run([COMMAND, "render", "rbac", "secret", *given], capture_output=True, text=True, check=True)
     builds.lab.kubectl("apply", "-f", "-", stdin=roles.stdout)
     write_kubeconfig(builds, tmp_path / "config", account="accounts")
@@ -207,15 +226,19 @@ def test_the_role_in_the_docs_is_enough_and_not_too_much(
 
     of_aws = {"AWS_ENDPOINT_URL": aws.url, "AWS_ACCESS_KEY_ID": aws.key_id, "AWS_SECRET_ACCESS_KEY": aws.secret}
     renewed = ["--ecr", "eu-central-1", "--renew-image", "lab.test/none:1", "--aws-secret", "aws"]
-    assert secret(builds.lab, "create", "to-remove", *where, *renewed, **of_aws).returncode == 0
-    removed = by_role("remove", "to-remove", *where, "--yes")
+    assert secret(builds.lab, "create", "by-role", *where, *renewed, **of_aws).returncode == 0
+    removed = by_role("remove", "by-role", *where, "--yes")
     kinds = ("cronjob", "rolebinding", "role", "serviceaccount")
-    names = [*(f"{kind} {builds.namespace}/to-remove-renew" for kind in kinds), f"secret {builds.namespace}/to-remove"]
+    names = [*(f"{kind} {builds.namespace}/by-role-renew" for kind in kinds), f"secret {builds.namespace}/by-role"]
     assert (removed.returncode, removed.stdout) == (0, "".join(f"removed: {one}\n" for one in names)), removed.stderr
-    label = "jenkins-kaniko/registry-secret=to-remove"
+    label = "jenkins-kaniko/registry-secret=by-role"
     assert builds.kubectl("get", f"{','.join(kinds)},secret", "-l", label, "-o", "name") == ""
-    foreign = by_role("remove", "docker-config", *where, "--yes")
+    server = ["--docker-server=quay.io", "--docker-username=q", "--docker-password=p"]
+    builds.kubectl("create", "secret", "docker-registry", "by-role", *server)
+    foreign = by_role("remove", "by-role", *where, "--yes")
     assert (foreign.returncode, "not made by this command; nothing was removed" in foreign.stderr) == (4, True)
+    other = by_role("check", "docker-config", *where)
+    assert (other.returncode, "the cluster answers 403 Forbidden" in other.stderr) == (5, True)
 
 
 def test_no_password_is_seen_by_who_looks(builds: Builds) -> None:

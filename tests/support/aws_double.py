@@ -24,12 +24,13 @@ STS = (
 
 @dataclass
 class AwsDouble(Serving):
-    """A region of AWS on loopback.
+    """A region of AWS on this machine.
 
     Attributes:
         password: of the registry, in the next token.
         asked: actions, in their order.
         session: what the session token must be.
+        host: the address that it listens on.
     """
 
     key_id: str = "AKIDOUBLE"
@@ -38,6 +39,7 @@ class AwsDouble(Serving):
     password: str = "first"
     session: str = ""
     asked: list[str] = field(default_factory=list)
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> Self:
         double: AwsDouble = self
@@ -45,8 +47,8 @@ class AwsDouble(Serving):
         class Handler(_Handler):
             aws = double
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((self.host, 0), Handler)
+        self.url = f"http://{self.host}:{self._server.server_port}"
         return super().__enter__()
 
 
