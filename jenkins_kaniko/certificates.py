@@ -127,6 +127,15 @@ def ends(certificate: bytes) -> datetime:
     return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
+def begins(certificate: bytes) -> datetime:
+    """Return when a certificate in PEM begins to be valid.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return x509.load_pem_x509_certificate(certificate).not_valid_before_utc
+
+
 def names(certificate: bytes) -> list[str]:
     """Return the DNS names and addresses of a certificate in PEM.
 

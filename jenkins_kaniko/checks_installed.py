@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from jenkins_kaniko import certificates, podstate, registry_install, registry_trust, registry_verify, registry_wait
 from jenkins_kaniko.attempt import Door, Listener
@@ -19,6 +18,7 @@ from jenkins_kaniko.checks_registry import CA_MISSING, SECRET_MISSING, registry_
 from jenkins_kaniko.errors import DeniedError, JenkinsKanikoError, UnreachableError
 from jenkins_kaniko.findings import ERROR, WARNING, Check, Finding, Kind, Place
 from jenkins_kaniko.nodepods import name_of
+from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.registry import CONTAINER, PORT, STORAGE, TLS, Registry
 from jenkins_kaniko.registry_install import trusted_by_clients
 from jenkins_kaniko.registry_settings import registry_of as settled
@@ -114,16 +114,15 @@ def serving(place: Place) -> Iterator[Finding]:
         return
     names = {"name": ours.name, "namespace": ours.namespace}
     pods = registry_wait.pods(place.objects, ours)
-    running = [pod["metadata"]["name"] for pod in pods if podstate.running(pod, CONTAINER)]
-    deployment = place.objects.read("Deployment", ours.name, ours.namespace)
-    if not running or not registry_wait.serves(deployment):
+    running = [pod for pod in pods if podstate.running(pod, CONTAINER)]
+    if not running or not registry_wait.serves(place.objects.read("Deployment", ours.name, ours.namespace)):
         why = next((why for pod in pods if (why := podstate.waits_for(pod))), "the cluster does not say why")
         yield NOT_READY.found(f"registry {ours.namespace}/{ours.name}: {why}", **names)
         return
     try:
-        yield from _certificate(place, ours, running[0], deployment)
+        yield from _certificate(place, ours, running[0])
         if not ours.s3_bucket:
-            yield from _disk(place, ours, running[0])
+            yield from _disk(place, ours, running[0]["metadata"]["name"])
     except UnreachableError:
         raise
     except JenkinsKanikoError as error:
@@ -131,16 +130,19 @@ def serving(place: Place) -> Iterator[Finding]:
     yield from _trusting(place, ours)
 
 
-def _certificate(place: Place, ours: Registry, pod: str, deployment: Mapping[str, Any] | None) -> Iterator[Finding]:
+def _certificate(place: Place, ours: Registry, pod: Pod) -> Iterator[Finding]:
+    """Look at the certificate that the pod has now; the registry serves the one that it had when it started."""
     names = {"name": ours.name, "namespace": ours.namespace}
-    shown = place.objects.run(pod, ours.namespace, CONTAINER, ["cat", f"{TLS}/tls.crt"])
-    end, now = certificates.ends(shown), datetime.now(UTC)
-    its = f"registry {ours.namespace}/{ours.name}: its certificate is for a time until {end:%Y-%m-%d %H:%M} UTC"
+    shown = place.objects.run(pod["metadata"]["name"], ours.namespace, CONTAINER, ["cat", f"{TLS}/tls.crt"])
+    begin, end, now = certificates.begins(shown), certificates.ends(shown), datetime.now(UTC)
+    its = f"registry {ours.namespace}/{ours.name}: its certificate is for a time"
     if end < now + certificates.RENEWAL:
         kind = CERTIFICATE_OVER if end < now else CERTIFICATE_SOON
-        yield kind.found(its, **names)
-    if registry_wait.outdated(deployment, shown):
-        yield CERTIFICATE_BEFORE.found(f"{its}, and not the one that its pod was made for", **names)
+        yield kind.found(f"{its} until {end:%Y-%m-%d %H:%M} UTC", **names)
+    start = datetime.fromisoformat(podstate.started_at(pod, CONTAINER))
+    if start < begin:
+        told = f"since {begin:%Y-%m-%d %H:%M} UTC, and it runs since {start:%Y-%m-%d %H:%M} UTC"
+        yield CERTIFICATE_BEFORE.found(f"{its} {told}", **names)
 
 
 def _disk(place: Place, ours: Registry, pod: str) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from jenkins_kaniko import certificates, podstate
 from jenkins_kaniko.cluster_objects import Objects
-from jenkins_kaniko.registry import FOLDER, Registry, config_map
+from jenkins_kaniko.registry import CONTAINER, FOLDER, Registry, config_map
 from jenkins_kaniko.registry_steps import content_of
 from jenkins_kaniko.registry_wait import outdated, pods, serves
 
@@ -64,11 +64,19 @@ def status(objects: Objects, registry: Registry, now: datetime) -> Status:
         None if ready else next((podstate.waits_for(pod) for pod in pods(objects, registry)), None),
         service["spec"].get("clusterIP") if service else None,
         _end(served),
-        outdated(deployment, served.get("tls.crt", b"")),
+        outdated(deployment, served.get("tls.crt", b"")) and not _restarted(objects, registry),
         _held(objects, registry),
         _end(content_of(objects, registry.ca_key, namespace)),
         claim["status"]["phase"] if claim else None,
     )
+
+
+def _restarted(objects: Objects, registry: Registry) -> bool:
+    """Return whether the pod started after the certificate came into its Secret, whatever made it do so."""
+    there = objects.read("Secret", registry.tls, registry.namespace) or {"metadata": {}}
+    changes = [one.get("time", "") for one in there["metadata"].get("managedFields", [])]
+    starts = [podstate.started_at(pod, CONTAINER) for pod in pods(objects, registry)]
+    return bool(changes and starts) and min(starts) > max(changes)
 
 
 def _held(objects: Objects, registry: Registry) -> bool:

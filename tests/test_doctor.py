@@ -28,7 +28,7 @@ from jenkins_kaniko import (
 )
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.buildjob import Mounted, Spec
-from jenkins_kaniko.certificates import fingerprint, new_authority
+from jenkins_kaniko.certificates import new_authority
 from jenkins_kaniko.checks_jenkins import Way
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.cluster_objects import Objects
@@ -665,21 +665,20 @@ def test_what_may_not_be_mended_is_said_and_stays_a_finding(monkeypatch: pytest.
 class Serving(Fake):
     """A registry of ours that serves, and what `registry trust` told on nodes."""
 
-    def __init__(self, served: bytes, told: Mapping[str, str]) -> None:
+    def __init__(self, since: str, told: Mapping[str, str]) -> None:
         settings = {"metadata": {"annotations": {"jenkins-kaniko/settings": "{}"}}}
         ready = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1}
-        annotations = {"jenkins-kaniko/certificate": fingerprint(served)}
-        deployment = {"metadata": {"generation": 1, "annotations": annotations}, "status": ready}
+        deployment = {"metadata": {"generation": 1}, "status": ready}
         runtime = {"containerRuntimeVersion": "containerd://1.7.27", "kubeletVersion": "v1.33.1"}
         nodes = [{"metadata": {"name": name}, "status": {"nodeInfo": runtime}} for name in [*told, "other"]]
         super().__init__(ConfigMap=settings, Deployment=deployment, Node=nodes)
-        self.told = told
+        self.since, self.told = since, told
 
     def listed(self, kind: str, _namespace: str | None = None, **query: str) -> Any:
         if kind != "Pod":
             return super().listed(kind)
         if query == {"labelSelector": "jenkins-kaniko/registry=registry"}:
-            running = {"containerStatuses": [{"name": "registry", "state": {"running": {}}}]}
+            running = {"containerStatuses": [{"name": "registry", "state": {"running": {"startedAt": self.since}}}]}
             return [{"metadata": {"name": "registry-x"}, "status": running}]
         assert query == {"labelSelector": "jenkins-kaniko/registry-trust=registry"}
         return [self._trust(name, message) for name, message in self.told.items()]
@@ -693,8 +692,8 @@ class Serving(Fake):
         return TRUSTED if command[0] == "cat" else b"Filesystem\n//server/a share 9 1 8 11% /var/lib/registry\n"
 
 
-def serving(served: bytes = TRUSTED, **told: str) -> list[tuple[str, str]]:
-    where = replace(place(IMAGE), objects=cast(Objects, Serving(served, told)))
+def serving(since: str = "2999-01-01T00:00:00Z", **told: str) -> list[tuple[str, str]]:
+    where = replace(place(IMAGE), objects=cast(Objects, Serving(since, told)))
     return [(one.name, one.evidence) for one in checks_installed.serving(where)]
 
 
@@ -708,7 +707,7 @@ def test_what_nodes_told_when_they_were_to_trust_a_registry() -> None:
     ]
 
 
-def test_a_certificate_that_was_renewed_and_is_not_served() -> None:
-    ((name, evidence),) = serving(served=b"the one before")
+def test_a_certificate_that_is_younger_than_the_pod_that_is_to_serve_it() -> None:
+    ((name, evidence),) = serving(since="2020-01-02T03:04:05Z")
     assert name == "registry-certificate-not-served"
-    assert evidence.endswith(" UTC, and not the one that its pod was made for")
+    assert evidence.endswith(" UTC, and it runs since 2020-01-02 03:04 UTC")

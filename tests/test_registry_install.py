@@ -16,7 +16,7 @@ from jenkins_kaniko.certificates import new_authority, server_certificate
 from jenkins_kaniko.cli import cli
 from jenkins_kaniko.errors import DeniedError
 from jenkins_kaniko.registry import Registry
-from tests.support.fake_objects import FakeObjects
+from tests.support.fake_objects import RUNNING, FakeObjects
 
 Run = Callable[..., Result]
 NAMES = ["registry.shared-services", "10.96.0.10"]
@@ -199,6 +199,12 @@ def test_a_renewed_certificate_is_served_by_the_next_install(run: Run, cluster: 
     made(cluster, "given", NAMES, datetime.now(UTC))
     earlier = f"{told}; the pod serves an earlier one: registry install replaces it"
     assert earlier in run("status").stdout.splitlines()
+    there = cluster.kept["Secret", "shared-services", "given"]
+    there["metadata"]["managedFields"] = [{"time": "2026-01-01T00:00:00Z"}, {"time": "2026-01-02T00:00:00Z"}]
+    for since, said in (("2026-01-01T12:00:00Z", earlier), ("2026-01-02T00:00:01Z", told)):
+        state = {"containerStatuses": [{"name": "registry", "state": {"running": {"startedAt": since}}}]}
+        cluster.pods = [{**RUNNING, "status": state}]
+        assert said in run("status").stdout.splitlines()
     assert run("install").stderr.startswith("changed: deployment shared-services/registry\n")
     assert told in run("status").stdout.splitlines()
 
