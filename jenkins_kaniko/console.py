@@ -16,6 +16,8 @@ NOTE = re.compile(r"\x1b\[8mha:.*?\x1b\[0m")
 """What Jenkins hides in the log that it keeps."""
 TIME = re.compile(r"(?:\[?\d{4}-\d\d-\d\dT[\d:.]+Z?\]? |\d\d:\d\d:\d\d(?:\.\d+)? +)")
 PIPELINE = "[Pipeline] "
+FINISHED = re.compile(r"(?:Finished: [A-Z_]+)?")
+"""What a log of Jenkins ends with, after the error."""
 BRANCH = re.compile(r"(\[[^\]]+\] )((?:INFO|WARN|ERRO|FATA)\[\d.*|error .*)")
 EXIT_CODE = re.compile(r"(?:script returned |build failed \()exit code (\d+)")
 
@@ -30,6 +32,8 @@ def failure(log: str, exit_code: int | None = None, dockerfile: str | None = Non
     """
     stamped = lines_of(NOTE.sub("", log))
     plain = [line[found.end() :] if (found := TIME.match(line)) else line for line in stamped]
+    while plain and FINISHED.fullmatch(plain[-1]):
+        plain.pop()
     lines = _of_one_branch([line for line in plain if not line.startswith(PIPELINE)])
     if exit_code is None:
         told = [found[1] for line in lines if (found := EXIT_CODE.search(line))]

@@ -170,6 +170,13 @@ def test_what_else_a_log_tells(lines: list[str], name: str, first: str) -> None:
     assert explanation(found).split("\n")[0] == first
 
 
+def test_an_error_that_is_not_known_is_not_taken_for_the_end_of_the_log() -> None:
+    error = "ERROR: kanikoBuild: unknown option tag; did you mean tags? (valid: image, tags)"
+    log = ["[Pipeline] }", error, "Finished: FAILURE", ""]
+    assert diagnosis(failure("\n".join(log))).cause == error
+    assert "Finished: FAILURE" not in explanation(failure("\n".join(log)))
+
+
 def test_a_long_log_takes_no_long_time() -> None:
     noise = "".join(
         f"INFO[{number:04d}] https://r.example.com/ lookup x 10:00 dial tcp {number}\n" for number in range(15000)
