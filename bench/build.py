@@ -32,7 +32,7 @@ SMALL = "10 KB"
 LARGEST = "3 GiB"
 SIZES = {SMALL: 10_000, "100 MB": 100_000_000, "1 GiB": 2**30, LARGEST: 3 * 2**30}
 PIECE = 2**20
-EXECUTOR, SEED, OURS = "executor alone", "script of kubectl", "jenkins-kaniko build"
+EXECUTOR, SCRIPTED, OURS = "executor alone", "script of kubectl", "jenkins-kaniko build"
 AT_ONCE = (1, 5, 20)
 POD = "bench-build"
 REQUESTS = re.compile(r"^apiserver_request_total\{(.*)\} (\d+)", re.MULTILINE)
@@ -120,7 +120,7 @@ def measure_ways(cluster: Cluster, folder: Path, sizes: Sequence[str], rounds: i
             found.setdefault((size, OURS), []).append(ours(cluster, folder / size))
             found.setdefault((size, EXECUTOR), []).append(executor(cluster, folder / size, SIZES[size]))
             if size == SMALL:  # the script's ConfigMap takes no more
-                found.setdefault((size, SEED), []).append(by_kubectl(cluster, folder / size))
+                found.setdefault((size, SCRIPTED), []).append(by_kubectl(cluster, folder / size))
         if size != SMALL:  # which is built again below; these fill the disk
             shutil.rmtree(folder / size)
     return [row(context, way, runs) for (context, way), runs in found.items()]
@@ -235,7 +235,7 @@ def table(rows: Sequence[Row]) -> list[str]:
     lines = ["| context | way | s | by the script | MiB | MB/s | by tar, kubectl exec |", "|" + "---|" * 7]
     by_case = {(one.context, one.way): one for one in rows}
     for one in rows:
-        script, floor = by_case.get((one.context, SEED)), by_case[one.context, EXECUTOR]
+        script, floor = by_case.get((one.context, SCRIPTED)), by_case[one.context, EXECUTOR]
         cells = [
             one.context, one.way, f"{one.seconds:.2f}",
             f"{one.seconds / script.seconds:.2f}" if script else "-",

@@ -46,15 +46,15 @@ def test_the_step_costs_what_is_not_its_executors() -> None:
     ]
 
 
-def test_flags_stand_beside_those_of_the_first_seed() -> None:
-    seconds = {"seed 001": (10.0, 4.0, 8.0), "ours": (5.0, 1.0, 6.0)}
+def test_flags_stand_beside_those_of_the_runner() -> None:
+    seconds = {flags.RUNNER: (10.0, 4.0, 8.0), "ours": (5.0, 1.0, 6.0)}
     rows = [
         flags.Row("tiny", name, scenario, taken, mib=100, runs=3)
         for name, all_taken in seconds.items()
         for scenario, taken in zip(flags.SCENARIOS, all_taken, strict=True)
     ]
     assert flags.table(rows)[2:] == [
-        "| tiny | seed 001 | 10.00 | 1.00 | 4.00 | 1.00 | 8.00 | 1.00 | 100 |",
+        f"| tiny | {flags.RUNNER} | 10.00 | 1.00 | 4.00 | 1.00 | 8.00 | 1.00 | 100 |",
         "| tiny | ours | 5.00 | 0.50 | 1.00 | 0.25 | 6.00 | 0.75 | 100 |",
     ]
 
@@ -72,7 +72,7 @@ def test_a_way_to_build_stands_beside_the_script_and_beside_tar() -> None:
     runs: dict[tuple[str, str], list[tuple[float, float | None, float | None]]] = {
         (small, build.OURS): [(1.5, 50, None), (9.0, 52, None), (1.0, 51, None)],
         (small, build.EXECUTOR): [(0.2, None, None)],
-        (small, build.SEED): [(6.0, 30, None)],
+        (small, build.SCRIPTED): [(6.0, 30, None)],
         (large, build.OURS): [(30, 55, 40.0)],
         (large, build.EXECUTOR): [(0.5, None, 50.0)],
     }
