@@ -76,7 +76,7 @@ def mistakes_in(row: Row, options: Mapping[str, Any], builder: Builder | None = 
 
 def _of_form(where: str, row: Row, value: Any) -> list[str]:
     if not any(FITS[kind](value) for kind in row["type"].split(" or ")):
-        return [f"{where}: {resources.types()[row['type']]} is expected"]
+        return [f"{where}: {resources.types()[row['type']]} is expected{_null_in(value)}"]
     if isinstance(value, Mapping):
         return _of_keys(where, row, value) if "keys" in row else _of_map(where, row, value)
     return _against(row.get("rules", []), where, value if isinstance(value, list) else [value])
@@ -95,6 +95,13 @@ def _of_map(where: str, row: Row, value: Mapping[str, Any]) -> list[str]:
     for name, item in value.items():
         found += _of_form(f"{where}.{name}", {"type": row["values"]}, item)
     return found
+
+
+def _null_in(value: Any) -> str:
+    """Tell of a value that nobody gave: a variable that is not set is the most frequent mistake."""
+    if isinstance(value, list):
+        return ", without null" if None in value else ""
+    return ", not null" if value is None else ""
 
 
 def _against(rules: Sequence[Mapping[str, str]], where: str, items: Iterable[Any]) -> list[str]:

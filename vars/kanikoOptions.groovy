@@ -16,9 +16,10 @@ Map complete(Map options, Map table) {
 @NonCPS
 private plain(value) {
     if (value instanceof Map) {
-        return value.collectEntries { name, item -> [name.toString(), plain(item)] }
+        // a variable that is not set has no name either, not the name null
+        return value.collectEntries { name, item -> [name == null ? '' : name.toString(), plain(item)] }
     }
-    if (value instanceof List) {
+    if (value instanceof Collection || value instanceof Object[]) { // 'a,b'.split(',') is an array
         return value.collect { plain(it) }
     }
     return value instanceof CharSequence ? value.toString() : value
@@ -46,7 +47,7 @@ String problems(Map options, Map builder, Map table) {
 @NonCPS
 private List<String> ofForm(String where, Map row, value, Map table) {
     if (!row.type.split(' or ').any { fits(it, value) }) {
-        return [where + ': ' + table.types[row.type] + ' is expected']
+        return [where + ': ' + table.types[row.type] + ' is expected' + nullIn(value)]
     }
     if (value instanceof Map) {
         return row.keys ? ofKeys(where, row, value, table) : ofMap(where, row, value, table)
@@ -68,6 +69,15 @@ private List<String> ofMap(String where, Map row, Map value, Map table) {
     List<String> found = against(row.names, where, value.keySet().toList())
     value.each { name, item -> found.addAll(ofForm(where + '.' + name, [type: row.values], item, table)) }
     return found
+}
+
+/** A variable that is not set is the most frequent mistake, and looks right in a Jenkinsfile. */
+@NonCPS
+private String nullIn(value) {
+    if (value instanceof List) {
+        return value.contains(null) ? ', without null' : ''
+    }
+    return value == null ? ', not null' : ''
 }
 
 /** For each item, what the first rule says that it does not match. */
@@ -96,10 +106,11 @@ private boolean fits(String type, value) {
     }
 }
 
+/** What is wrong with each name that no row has, with the nearest one that there is. */
 @NonCPS
-private List<String> unknown(String what, Map names, List<Map> rows) {
+List<String> unknown(String what, Map names, List<Map> rows) {
     List<String> valid = rows.collect { it.option }.sort()
-    return names.keySet().findAll { !valid.contains(it) }.collect { name ->
+    return names.keySet().collect { it.toString() }.findAll { !valid.contains(it) }.collect { name ->
         what + ' ' + name + hint(name, valid) + ' (valid: ' + valid.join(', ') + ')'
     }
 }
