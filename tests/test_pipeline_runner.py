@@ -70,6 +70,7 @@ ROWS = [
     "identity: demo 1 jenkins-demo-1 x=y é",
     "withEnv: wrïtten a:b",
     "after withEnv: null",
+    "expanded: 1 x=y é $NOBODY $A $1",
     f"sh outside: {NO_NODE}",
     "container outside: org.jenkinsci.plugins.workflow.steps.MissingContextVariableException: "
     "Required context class hudson.model.Node is missing / …",

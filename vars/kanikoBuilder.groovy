@@ -70,7 +70,7 @@ private Map inTime(Map options, Map place, Map login, String scratch, Map table)
     Map outcome = null
     try {
         timeout(time: limit, unit: 'MILLISECONDS') {
-            withEnv(login.env + environment(options)) {
+            withEnv(literal(login.env + environment(options))) {
                 outcome = attempts(options, place, login.script, scratch, table)
             }
         }
@@ -168,6 +168,12 @@ String quoted(String word) {
 @NonCPS
 private List<String> environment(Map options) {
     return options.env.collect { name, value -> "${name}=${value}".toString() }
+}
+
+/** For withEnv, which puts in the value of a variable where one dollar sign is before its name. */
+@NonCPS
+private List<String> literal(List<String> variables) {
+    return variables.collect { it.replace('$', '$$') }
 }
 
 /** Whether a folder is another one or above it. */

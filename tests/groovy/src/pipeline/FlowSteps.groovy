@@ -24,7 +24,7 @@ class FlowSteps {
         build.worsen('UNSTABLE')
     }
 
-    /** `PATH+X=dir` puts dir before PATH. */
+    /** `PATH+X=dir` puts dir before PATH; $NAME and ${NAME} are what that variable is, and two dollar signs are one. */
     @Step('overrides')
     Object withEnv(StepCall call) {
         Map<String, String> added = [:]
@@ -32,6 +32,9 @@ class FlowSteps {
             String key = pair.takeWhile { it != '=' }, value = pair.drop(key.length() + 1)
             String name = key.takeWhile { it != '+' }
             String before = added[name] ?: build.environment(call.context)[name]
+            value = value.replaceAll(/\$(?:(\w+)|\{([\w.]+)\}|(\$))/) { all, plain, braced, dollar ->
+                dollar ?: (build.environment(call.context) + added).getOrDefault(plain ?: braced, all)
+            }
             added[name] = name == key || !before ? value : "$value:$before".toString()
         }
         return call.body(call.context + [env: call.context.env + added])

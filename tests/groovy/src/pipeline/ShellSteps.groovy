@@ -61,7 +61,7 @@ class ShellSteps {
 
     private String commands(StepCall call, String cookie, String control) {
         Map<String, String> variables = build.exported(call.context).findAll { it.key ==~ /[a-zA-Z_][a-zA-Z0-9_]*/ }
-        String folder = quoted(call.context.folder), script = "$control/script.sh"
+        String folder = quoted(call.context.folder), script = quoted("$control/script.sh")
         String start = call.text('script').startsWith('#!') ? "chmod 755 $script; $script" : "sh -xe $script"
         String streams = call.args.returnStdout ? '' : '2>&1'
         return variables.collect { "export $it.key=${quoted(it.value)}\n" }.join() + "mkdir -p $folder; cd $folder\n" +
