@@ -102,7 +102,7 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
         if (report.state) {
             return [failure: refused(report.state)]
         }
-        if (status == 0) {
+        if (status == 0 && report.digest) {
             Map target = kanikoArguments.target(options)
             return [result: kanikoResult.made(target, options, place, report, System.currentTimeMillis() - start)]
         }
@@ -120,9 +120,18 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
 
 private Map failureOf(Map options, Map place, int status, String log) {
     String path = kanikoArguments.dockerfile(options, place)
-    boolean there = path && fileExists(path)
-    return explained([log: log, exitCode: status, path: path,
-                      dockerfile: there ? readFile(file: path, encoding: 'UTF-8') : null])
+    return explained([log: log, exitCode: status, path: path, dockerfile: path ? textOf(path) : null])
+}
+
+/** Null where there is no such file, or a folder. */
+private String textOf(String path) {
+    try {
+        return readFile(file: path, encoding: 'UTF-8')
+    } catch (FlowInterruptedException stopped) {
+        throw stopped
+    } catch (Exception unreadable) {
+        return null
+    }
 }
 
 /** What kanikoFailure says of a failure, and as text. */
