@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jenkins_kaniko import dockerignore, resources
 from jenkins_kaniko.config import load
 from jenkins_kaniko.engines import argv as python_argv
-from jenkins_kaniko.explain import diagnosis, explanation
+from jenkins_kaniko.explain import diagnosis, engine_error, explanation, until_last_word
 from jenkins_kaniko.options import complete, problems
 from jenkins_kaniko.render import pod_yaml
 from tests.support.failures import load_failures, seen, seen_for_groovy
@@ -129,6 +129,15 @@ def test_groovy_says_the_same_of_failures() -> None:
         "diagnosis": [asdict(diagnosis(seen(case))) for case in cases],
         "explanation": [explanation(seen(case)) for case in cases],
     }
+
+
+def test_an_error_is_what_the_log_says_without_the_lines_of_the_builder() -> None:
+    cases = load_failures()
+    answers = call_vectors(FAILURE, "summary", [[seen_for_groovy(case), DIAGNOSES] for case in cases])
+    for case, answer in zip(cases, answers, strict=True):
+        log, whole = until_last_word(seen(case).log), explanation(seen(case))
+        error = whole.partition("\nlast lines of the log:\n")[0]
+        assert answer["result"] == (error if engine_error(log) else error.partition("\n  the engine said: ")[0])
 
 
 @few_examples
@@ -308,6 +317,10 @@ def test_mistakes_end_the_step_before_a_pod_starts(tmp_path: Path) -> None:
         "changes how the builder itself works",
         f"good gstrings: AbortException: {nothing}",
         f"no source: AbortException: {nothing}",
+        "no value: AbortException: kanikoBuild: option tags: a list of texts is expected, without null",
+        "no name: AbortException: kanikoBuild: option env: '' is not the name of a variable; "
+        "option credentialsId: '' is not a registry: host or host:port",
+        f"array: AbortException: {nothing}",
     ]
     packaged = "kanikoBuild: no pod template on this controller has the label '{}': the packaged agent pod is used. "
     packaged += "'jenkins-kaniko sync' brings your own template here\n"

@@ -115,6 +115,8 @@ private Map attempts(Map options, Map place, String login, String scratch, Map t
             sh(label: 'kanikoBuild: clean up', script: program('release', [scratch]))
         }
     }
+    // where the credentials are bound, and masked
+    echo("kanikoBuild: ${options.image}: ${failure.whole}")
     return [failure: failure]
 }
 
@@ -134,10 +136,11 @@ private String textOf(String path) {
     }
 }
 
-/** What kanikoFailure says of a failure, and as text. */
+/** What kanikoFailure says of a failure; as text for an error, and as a whole, with the last lines of the log. */
 Map explained(Map seen) {
     Map table = kanikoTable.read('diagnoses.json')
-    return kanikoFailure.diagnosis(seen, table) + [text: kanikoFailure.explanation(seen, table)]
+    return kanikoFailure.diagnosis(seen, table) +
+        [text: kanikoFailure.summary(seen, table), whole: kanikoFailure.explanation(seen, table)]
 }
 
 /** Where the container is gone the reason of that must reach the author, not that nothing could be tidied up. */

@@ -9,6 +9,23 @@ import com.cloudbees.groovy.cps.NonCPS
 @NonCPS
 String explanation(Map seen, Map table) {
     Map found = diagnosis(seen, table)
+    List<String> text = meaning(seen, found, found.said)
+    List<String> last = untilLastWord(seen.log).takeRight(15)
+    if (last) {
+        text.add('last lines of the log:')
+        text.addAll(last.collect { '  | ' + it })
+    }
+    return text.join('\n')
+}
+
+/** The same without the lines of the log, for an error: where that is shown Jenkins masks no secrets any more. */
+@NonCPS
+String summary(Map seen, Map table) {
+    return meaning(seen, diagnosis(seen, table), engineError(untilLastWord(seen.log))).join('\n')
+}
+
+@NonCPS
+private List<String> meaning(Map seen, Map found, String said) {
     List<String> text = [headline(seen)]
     if (found.line) {
         text.add('  at ' + found.line)
@@ -16,15 +33,10 @@ String explanation(Map seen, Map table) {
     text.add('  cause: ' + found.cause)
     text.add('  fix: ' + found.fix)
     text.add('  see: ' + found.see)
-    if (found.said && found.said != found.cause) {
-        text.add('  the engine said: ' + found.said)
+    if (said && said != found.cause) {
+        text.add('  the engine said: ' + said)
     }
-    List<String> last = untilLastWord(seen.log).takeRight(15)
-    if (last) {
-        text.add('last lines of the log:')
-        text.addAll(last.collect { '  | ' + it })
-    }
-    return text.join('\n')
+    return text
 }
 
 @NonCPS

@@ -203,3 +203,38 @@ def test_the_engine_asks_the_helper_that_a_docker_config_names(
     assert result.result == "SUCCESS", result.log
     digest, _ = registry.manifest("credentials/helped", "1")
     assert said(result, "helped") == f"{lab.settings['LAB_REGISTRY']}/credentials/helped@{digest}"
+
+
+SHOWN = """@Library('jenkins-kaniko') _
+node('kaniko') {
+    checkout scm
+    withCredentials([string(credentialsId: 'token', variable: 'TOKEN')]) {
+        kanikoBuild(image: "${env.REGISTRY}/credentials/shown:1", dockerfile: 'shown/Dockerfile', cache: false,
+                    credentialsId: 'account', buildArgs: [TOKEN: env.TOKEN])
+    }
+}
+"""
+
+
+def test_what_a_failed_run_prints_of_a_secret_is_masked_to_the_end(
+    lab: Lab, registry: Registry, store: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    """A RUN is root beside the engine; the account of the step, and what the pipeline itself has bound."""
+    run = "tr '\\0' '\\n' </proc/$PPID/environ | grep PASSWORD; echo \"it is $TOKEN\"; exit 3"
+    source = committed(tmp_path / "source", {"shown/Dockerfile": f"FROM python:3.11-slim\nARG TOKEN\nRUN {run}\n"})
+    (tmp_path / "credentials.json").write_text(json.dumps(store), encoding="utf-8")
+    (tmp_path / "Jenkinsfile").write_text(SHOWN, encoding="utf-8")
+    result = run_pipeline(
+        tmp_path / "Jenkinsfile",
+        synced_home(tmp_path, lambda config: config["defaults"].pop("registrySecret")),
+        ROOT,
+        source,
+        {"REGISTRY": lab.settings["LAB_REGISTRY"]},
+        lab.kubeconfig,
+        job="shown",
+        more=["--credentials", str(tmp_path / "credentials.json")],
+    )
+    assert result.result == "FAILURE", result.log
+    assert "\n  | JENKINS_KANIKO_LOGIN_1_PASSWORD=****\n  | it is ****\n" in result.log
+    assert [word for word in (registry.password, TOKEN) if word in result.log] == []
+    assert "last lines of the log" not in result.log[result.log.rindex("\nERROR: ") :]
