@@ -15,13 +15,18 @@ HOPELESS = {
     "CreateContainerConfigError",
     "CreateContainerError",
 }
-"""Reasons that a container waits for which do not pass; with restartPolicy Never nothing is tried again."""
+"""Reasons that a container waits for which do not pass."""
+PASSES = re.compile("context deadline exceeded|is reserved for|timed out waiting for the condition")
+"""What is said with one of them on a busy node; the kubelet tries again there."""
 NOT_BY_ITSELF = {"OOMKilled", "StartError", "ContainerCannotRun", "ContainerStatusUnknown"}
 """Reasons of a container's end that are not its program's own."""
 PULL_FAILED = "ErrImagePull"
 DELETED = "the pod was deleted"
-HOPELESS_EVENT = re.compile(r'MountVolume.SetUp failed .*(?:secret|configmap) "[^"]+" not found')
-"""What the kubelet says of a Secret or ConfigMap that is not there."""
+HOPELESS_EVENT = re.compile(
+    r"MountVolume.SetUp failed .*"
+    r'(?:(?:secret|configmap) "[^"]+" not found|references non-existent (?:secret|config) key)'
+)
+"""What the kubelet says of a Secret or ConfigMap that is not there, or has not what is mounted of it."""
 DENIED_EVENT = re.compile(
     r"Error creating: (?!.*(?:exceeded quota|looking up service account|not yet ready))"
     r"(.*(?:is forbidden|denied the request|violates).*)"
@@ -120,8 +125,9 @@ def pull_failed(pod: Pod) -> bool:
 def hopeless(pod: Pod) -> str | None:
     """Return why a pod will never start, None where it may."""
     for state in _states(pod):
-        if state.get("waiting", {}).get("reason") in HOPELESS:
-            return _text(state["waiting"])
+        waiting = state.get("waiting", {})
+        if waiting.get("reason") in HOPELESS and not PASSES.search(waiting.get("message", "")):
+            return _text(waiting)
     return None
 
 

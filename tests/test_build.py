@@ -372,11 +372,15 @@ def waiting(reason: str, message: str = "why") -> dict[str, Any]:
         ([[waiting("InvalidImageName")]], [], "InvalidImageName: why"),
         ([[waiting("ErrImagePull"), waiting("ImagePullBackOff"), waiting("ErrImagePull")]], [], "ErrImagePull: why"),
         ([[pod()]], ['MountVolume.SetUp failed for volume "docker-config" : secret "x" not found'], "MountVolume"),
+        ([[pod()]], ['MountVolume.SetUp failed for volume "ca" : references non-existent config key: ca.crt'],
+         "MountVolume"),
+        ([[pod()]], ['MountVolume.SetUp failed for volume "x" : references non-existent secret key: .dockerconfigjson'],
+         "MountVolume"),
         ([[]], ['Error creating: pods "app-1" is forbidden: violates PodSecurity "restricted:latest": x'], "pods "),
         ([[state("context", terminated={"exitCode": 128, "reason": "StartError", "message": "no shell"})]], [],
          "StartError: no shell"),
     ],
-    ids=["image name", "pulled twice", "no secret", "admission", "no shell"],
+    ids=["image name", "pulled twice", "no secret", "no key", "no account", "admission", "no shell"],
 )  # fmt: skip
 def test_waiting_in_vain_ends_at_once(watches: list[Sequence[Answer]], events: list[str], why: str) -> None:
     told = [{"message": text, "type": "Warning", "reason": "Failed"} for text in events]
@@ -384,6 +388,22 @@ def test_waiting_in_vain_ends_at_once(watches: list[Sequence[Answer]], events: l
     error = failure(cluster)
     assert (error.exit_code, str(error).startswith(f"{IMAGE}: {why}")) == (errors.FAILED, True)
     assert cluster.deleted == ["app"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("CreateContainerError", "context deadline exceeded"),
+        ("CreateContainerError", 'failed to reserve container name "kaniko_0": name is reserved for "c1"'),
+        ("CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition"),
+    ],
+)
+def test_a_node_that_is_slow_is_waited_for(reason: str, message: str) -> None:
+    """The kubelet tries again to make a container."""
+    slow = state("kaniko", waiting={"reason": reason, "message": message})
+    told = Told()
+    assert build(spec(), context(), FakeCluster([[slow], [ended()]]), told.listener).digest == DIGEST
+    assert told.notes == [f"waiting: {reason}: {message}"]
 
 
 def test_an_earlier_job_of_the_name_that_was_denied_does_not_matter() -> None:

@@ -113,6 +113,8 @@ def test_every_option_reaches_the_pod(folder: Path) -> None:
         builder["volumeMounts"]
     )
     assert pod["volumes"][1]["secret"]["optional"] is False
+    bundle = {"name": "ca", "items": [{"key": "root.pem", "path": "root.pem"}]}  # a wrong key is no empty folder then
+    assert pod["volumes"][2] == {"name": "ca-bundle", "configMap": bundle}
     assert pod["imagePullSecrets"] == [{"name": "account"}]
     assert pod["nodeSelector"] == {"disk": "ssd"}
     assert pod["tolerations"] == [

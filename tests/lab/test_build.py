@@ -107,13 +107,17 @@ def test_a_failure_is_data_too(run: Run, image: str, tmp_path: Path) -> None:
         (["--image", "lab.test/UPPER:1"], "InvalidImageName: "),
         (["--registry-secret", "nowhere"], 'secret "nowhere" not found'),
         (["--ca-bundle", "nowhere"], 'configmap "nowhere" not found'),
+        (["--ca-bundle", "lab-ca:nothing"], "references non-existent config key: nothing"),
+        (["--registry-secret", "of-another-kind"], "references non-existent secret key: .dockerconfigjson"),
     ],
-    ids=["no such image", "no image name", "no secret", "no certificate"],
+    ids=["no such image", "no image name", "no secret", "no certificate", "no key", "secret of another kind"],
 )
 def test_what_cannot_start_ends_at_once(
     run: Run, builds: Builds, image: str, tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     write(tmp_path, "FROM scratch\nCOPY Dockerfile /\n")
+    if "of-another-kind" in arguments:
+        builds.kubectl("create", "secret", "generic", "of-another-kind", "--from-literal=config.json={}")
     begin = time.monotonic()
     done = run(".", "-t", f"{image}:never", *arguments)
     assert (done.returncode, done.stdout) == (7, ""), done.stderr
