@@ -136,4 +136,5 @@ def _uid_of(door: Door, spec: Spec, name: str) -> str | None:
 
 
 def _is_ours(job: Mapping[str, Any], spec: Spec) -> bool:
-    return bool(job["metadata"]["annotations"].get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec))
+    annotations = job["metadata"].get("annotations", {})
+    return bool(annotations.get(buildjob.CLIENT_ANNOTATION) == buildjob.client(spec))

@@ -114,7 +114,10 @@ def _over(job: Mapping[str, Any], age: timedelta, now: datetime) -> str | None:
     """Return why nobody needs a Job any longer, None where somebody may."""
     if end := ended_at(job):
         return "it ended" if end + age <= now else None
-    deadline = when(job["metadata"]["creationTimestamp"]) + timedelta(seconds=job["spec"]["activeDeadlineSeconds"])
+    seconds = job["spec"].get("activeDeadlineSeconds")
+    if seconds is None:  # somebody made it by hand
+        return None
+    deadline = when(job["metadata"]["creationTimestamp"]) + timedelta(seconds=seconds)
     return "its deadline passed" if deadline + age <= now else None
 
 

@@ -451,8 +451,8 @@ def test_a_job_is_removed_where_its_creation_is_interrupted(stop: BaseException)
     assert cluster.deleted == ["app"]
 
 
-def somebody_elses(name: str) -> dict[str, Any]:
-    labels, annotations = {"jenkins-kaniko/build": "app"}, {"jenkins-kaniko/client": "you@there x"}
+def somebody_elses(name: str, **annotations: str) -> dict[str, Any]:
+    labels = {"jenkins-kaniko/build": "app"}
     return {"kind": "Job", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
 
 
@@ -503,9 +503,13 @@ def test_a_job_of_somebody_else_stays() -> None:
     assert cluster.deleted == []
 
 
-def test_a_name_is_taken_at_whatever_attempt() -> None:
+@pytest.mark.parametrize("annotations", [{"jenkins-kaniko/client": "you@there x"}, {}])
+def test_a_name_is_taken_at_whatever_attempt(annotations: dict[str, str]) -> None:
     cluster = FakeCluster([[ended()]])
-    cluster.made.append(somebody_elses("app-2"))
+    other = somebody_elses("app-2", **annotations)
+    if not annotations:
+        del other["metadata"]["annotations"]  # kubectl made it
+    cluster.made.append(other)
     error = failure(cluster)
     assert (error.exit_code, str(error)) == (
         errors.REFUSED, "job builds/app-2: there already; wait for its end, or give another --name",

@@ -44,6 +44,14 @@ def test_a_job_is_left_an_hour_after_its_deadline() -> None:
     assert found(door, 70) == ["job builds/slow: its deadline passed"]
 
 
+def test_a_job_without_a_deadline_is_left_once_it_ended() -> None:
+    """Somebody made it of what --render printed."""
+    running, over = job("edited"), job("over", condition("Complete"))
+    for one in (running, over):
+        del one["spec"]["activeDeadlineSeconds"]
+    assert found(FakeBuilds([[]], objects={"jobs": [running, over]}), 10_000) == ["job builds/over: it ended"]
+
+
 def test_what_a_job_owned_is_left_without_it() -> None:
     running = job("app")
     objects = {
