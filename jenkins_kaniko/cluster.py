@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import kubernetes
 import urllib3
@@ -77,10 +78,21 @@ def _load_config() -> None:
             kubernetes.config.load_kube_config(file)  # type: ignore[no-untyped-call]
         else:
             kubernetes.config.load_incluster_config()  # type: ignore[no-untyped-call]
+        _log_in_to_proxy()
     except kubernetes.config.ConfigException:
         raise
     except Exception as error:  # what YAML, missing fields or a login plugin raise comes through as it is
         raise kubernetes.config.ConfigException(" ".join(str(error).split())) from None
+
+
+def _log_in_to_proxy() -> None:
+    """Take the account for a proxy from its URL, as kubectl does."""
+    configuration: Any = kubernetes.client.Configuration.get_default_copy()
+    proxy = urlsplit(configuration.proxy or "")
+    if proxy.username is not None:
+        account = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=account)
+        kubernetes.client.Configuration.set_default(configuration)
 
 
 def _config_file() -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -187,6 +189,31 @@ def test_an_account_without_a_namespace_needs_one(api: Api, tmp_path: Path, monk
     error = failure(Pods)
     said = f"no namespace is known: {tmp_path}/namespace: No such file or directory; --namespace names one"
     assert (type(error), str(error)) == (UnreachableError, said)
+
+
+def test_a_proxy_gets_the_account_of_its_url(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is asked, and for what is sent into a pod."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://me:s%40cret@127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+        seen: list[bytes] = []
+
+        def refuse() -> None:
+            while len(seen) < 2:
+                connection, _ = proxy.accept()
+                with connection:
+                    seen.append(connection.recv(10_000))
+                    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        pods = Pods("builds")
+        errors = [failure(lambda: pods.jobs("a=b")), failure(lambda: pods.send("x", "y", ["true"], [], math.inf))]
+        thread.join()
+    account = base64.b64encode(b"me:s@cret")
+    assert [b"proxy-authorization: basic " + account.lower() in one.lower() for one in seen] == [True, True]
+    assert "s@cret" not in str(errors)
+    assert "s%40cret" not in str(errors)
 
 
 def test_a_watch_ends_where_the_cluster_forgot_what_was(api: Api) -> None:
