@@ -34,7 +34,9 @@ def context(file: BinaryIO, source: str, facts: Facts, subfolder: str | None, do
     """
     read = partial(_entries, file, source, subfolder)
     wanted, near, text, found, size = posixpath.normpath(dockerfile), [], None, False, 0
+    is_empty = True
     for entry in read(lambda _: None):
+        is_empty = False
         size += entry.size
         if "dockerfile" in posixpath.basename(entry.name).lower():
             near.append(entry.name)
@@ -43,6 +45,8 @@ def context(file: BinaryIO, source: str, facts: Facts, subfolder: str | None, do
             if entry.kind == SYMLINK and _leads_out(posixpath.join(posixpath.dirname(wanted), entry.target)):
                 raise WrongInputError(f"{source}: the Dockerfile '{dockerfile}' lies outside of it")
             text = next(iter(entry.content()), b"").decode("utf-8", "replace") if entry.content else None
+    if is_empty and subfolder:
+        raise WrongInputError(f"{source}: there is no folder '{subfolder}' in it")
     if not found:
         raise no_dockerfile(source, dockerfile, near)
     return Context(replace(facts, dockerfile_text=text), read, tell, size)

@@ -173,6 +173,9 @@ def test_a_folder_that_holds_all_is_not_taken_off(tmp_path: Path) -> None:
     assert described(received(path, subfolder="project", file="Dockerfile-estela")) == [
         ("Dockerfile-estela", 0o644, TEXT.encode(), "")
     ]
+    with pytest.raises(WrongInputError) as caught:
+        received(path, subfolder="projects", file="Dockerfile-estela")
+    assert str(caught.value) == f"{path}: there is no folder 'projects' in it"
 
 
 def test_a_subfolder_with_the_links_in_it() -> None:
