@@ -145,7 +145,8 @@ class Git:
         patience = {"GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": "60"}
         environment = patience | kept | quiet
         if self._account:
-            number = int(kept.get("GIT_CONFIG_COUNT", "0"))
+            count = kept.get("GIT_CONFIG_COUNT", "")
+            number = int(count) if count.isdecimal() else 0
             parts = urlsplit(self._url)
             # for this host only: submodules may be elsewhere
             environment |= {

@@ -231,6 +231,16 @@ def test_a_token_alone_goes_with_the_usual_user(host: Host, monkeypatch: pytest.
     assert set(host.accounts_seen) == {"x-access-token:t0ken"}
 
 
+@pytest.mark.parametrize("count", ["", "some"])
+def test_a_count_of_settings_that_is_none_is_no_traceback(
+    host: Host, monkeypatch: pytest.MonkeyPatch, count: str
+) -> None:
+    monkeypatch.setenv("GIT_TOKEN", "s3cret/+=")
+    monkeypatch.setenv("GIT_USERNAME", "ci-bot")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", count)
+    assert facts(host.url("private/app.git")).commit == commit_of(host, "main")
+
+
 def test_a_token_goes_to_the_host_of_the_source_only(
     host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
