@@ -5,6 +5,7 @@ Tekton names files for its results, by absolute paths; GitHub Actions one file f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,13 +29,15 @@ def check(files: Mapping[str, Path]) -> None:
     """Refuse what no file can be written to, before there is something to write.
 
     Raises:
-        WrongInputError: a file's folder is not there, or it is a folder itself.
+        WrongInputError: a file's folder is not there, it is a folder itself, or it may not be written.
     """
     for name, path in files.items():
         if not path.parent.is_dir():
             raise WrongInputError(f"{name}: {path}: there is no folder {path.parent}; make it, or name another")
         if path.is_dir():
             raise WrongInputError(f"{name}: {path}: is a folder; name a file")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise WrongInputError(f"{name}: {path}: may not be written; name another")
 
 
 def write(result: Result, files: Mapping[str, Path]) -> None:

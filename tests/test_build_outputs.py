@@ -71,6 +71,19 @@ def test_a_folder_instead_of_a_file_is_said(cluster: FakeCluster, tmp_path: Path
     assert cluster.made == []
 
 
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_what_may_not_be_written_is_said_before_anything_is_built(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As on a file system for reading only; root may write everything else, so a refusal is made up."""
+    (tmp_path / "old").touch()
+    monkeypatch.setattr("os.access", lambda path, _mode: Path(path) not in (tmp_path, tmp_path / "old"))
+    done = run(GITHUB_OUTPUT=f"{tmp_path}/{name}")
+    assert isinstance(done.exception, errors.WrongInputError)
+    assert str(done.exception) == f"GITHUB_OUTPUT: {tmp_path}/{name}: may not be written; name another"
+    assert cluster.made == []
+
+
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_an_image_is_told_where_a_file_cannot_be_written(tmp_path: Path, output: str) -> None:
     """As on a disk that is full: everybody else learns of the image, and the exit code tells of the file."""
