@@ -93,7 +93,7 @@ def fed(
         if error.status_code == 403:
             text = f"{where}: the cluster forbids it; try: kubectl auth can-i {right}"
             raise UnreachableError(text) from None
-        raise CutError(f"{where}: {error}") from None
+        raise CutError(f"{where}: the cluster answers {error.status_code}{_said(error)}") from None
     except BROKEN as error:
         raise CutError(f"{where}: {error}") from None
     try:
@@ -101,6 +101,14 @@ def fed(
     finally:
         with suppress(*BROKEN):  # it is closed already where it broke
             run.close(timeout=TICK_SECONDS)
+
+
+def _said(error: websocket.WebSocketBadStatusException) -> str:
+    """Return what the cluster says of its refusal; its whole answer would be a wall of headers."""
+    try:
+        return f": {json.loads(error.resp_body or b'')['message'][:MESSAGE_LENGTH]}"
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _fed(where: str, run: Any, chunks: Iterable[bytes], until: float) -> bytes:

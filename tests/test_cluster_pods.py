@@ -144,6 +144,17 @@ def test_it_may_deny_for_a_while_what_is_made_and_sent(api: Api, ask: Callable[[
     assert seen == [False, True, True]
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [(b'{"message": "container x is not valid"}', ": container x is not valid"), (b"<html>", ""), (b"", "")],
+)
+def test_why_nothing_can_be_sent_is_told_in_few_words(api: Api, body: bytes, says: str) -> None:
+    api.status, api.body = 500, body
+    error = failure(lambda: Pods("builds").send("app-x1", "x", ["true"], [], math.inf))
+    assert str(error) == f"pod builds/app-x1: the cluster answers 500{says}"
+    assert isinstance(error, UnansweredError)
+
+
 def test_an_answer_of_a_proxy_is_no_json(api: Api) -> None:
     api.status, api.body = 403, b"<html>"
     assert str(failure(lambda: Pods("builds").create_job(JOB))) == "Forbidden"
