@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ SOURCE = {
     "leaky-user/Dockerfile": f"{BASE}RUN echo u:x:1000:1000::/:/bin/sh > /etc/passwd; echo u:x:1000: > /etc/group\n"
     "USER 1000\nRUN (sleep 1000 &); exit 3\n",
     "slow/Dockerfile": f"{BASE}RUN echo x > /srv/leak-slow; sleep 1000\n",
+    "ignored/Dockerfile": f"{BASE}RUN mkdir /srv/ignored && echo x > /srv/ignored/leak-ignored\n",
+    "env/Dockerfile": f"{BASE}RUN cat /proc/$PPID/environ > /environ\n",
     "look/Dockerfile": f"{BASE}RUN ({SEEN}) > /seen 2>/dev/null || true\n",
 }
 MAVEN = """\
@@ -88,10 +91,12 @@ def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synced_home(folder, more)
 
 
-def run(lab: Lab, name: str, home: Path, source: Path | None, **environment: str) -> PipelineResult:
+def run(
+    lab: Lab, name: str, home: Path, source: Path | None, more: Sequence[str] = (), job: str = "", **environment: str
+) -> PipelineResult:
     jenkinsfile = PIPELINES / f"{name}.jenkinsfile"
     environment["REGISTRY"] = lab.settings["LAB_REGISTRY"]
-    return run_pipeline(jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=name)
+    return run_pipeline(jenkinsfile, home, ROOT, source, environment, lab.kubeconfig, job=job or name, more=more)
 
 
 def said(result: PipelineResult, name: str) -> str:
@@ -174,11 +179,14 @@ def test_in_a_node_without_a_builder_the_context_is_what_that_node_made(
     assert said(result, "archived") == f"{name} null true"
     assert f'"RepoTags":["{lab.settings["LAB_REGISTRY"]}/where/archived:1"]' in result.log
     assert registry.files("where/in-dir", "1").keys() == files.keys()
+    assert files.keys() - registry.files("where/outside-context", "1").keys() == {"/app/hello.txt"}
     whole = {name for name in registry.files("where/whole", "1") if name.startswith("/app/")}
-    kept = {".dockerignore", "busybox", "keep.txt", "app/busybox", "app/hello.txt", "app/made", "look/busybox"}
+    kept = {".dockerignore", "busybox", "keep.txt", "app/busybox", "app/hello.txt", "app/made"} | {
+        f"{folder}/busybox" for folder in ("look", "env", "ignored")
+    }
     assert whole == {f"/app/{name}" for name in [*kept, "other/Dockerfile.two"]}
     # of the whole also drop.txt, as an exception follows its line; then what is sent in any case
-    assert re.findall(r"^Stashed (\d+) file", result.log, re.MULTILINE)[:4] == ["4", "1", "9", "2"]
+    assert re.findall(r"^Stashed (\d+) file", result.log, re.MULTILINE)[:4] == ["4", "1", "11", "2"]
     assert not set(lab.living_pods("kaniko-", "maven-")) & set(pods(result))
 
 
@@ -253,12 +261,19 @@ def test_what_another_user_left_running_neither_keeps_the_build_nor_outlives_it(
     assert said(one_pod, "left by a user") == "0"
 
 
-def test_no_process_of_another_container_is_ended(lab: Lab, home: Path, source: Path) -> None:
-    result = run(lab, "shared", home, source)
+def test_no_process_of_another_container_is_ended(
+    lab: Lab, registry: Registry, home: Path, source: Path, tmp_path: Path
+) -> None:
+    account = {"type": "usernamePassword", "username": registry.user, "password": registry.password}
+    (tmp_path / "credentials.json").write_text(json.dumps({"account": account}), encoding="utf-8")
+    result = run(lab, "shared", home, source, ["--credentials", str(tmp_path / "credentials.json")])
     assert result.result == "SUCCESS", result.log
     assert "build failed (exit code 3)" in said(result, "leaky user")
     assert said(result, "left by a user") == "0"
     assert said(result, "the agent is") == "1000"
+    assert "another kanikoBuild runs in this container" in said(result, "refused")
+    # the agent cannot remove what the builder made in a folder of its own
+    assert said(result, "in the temporary folder") == "[]"
 
 
 def test_a_timeout_says_so_and_leaves_the_container_clean(
@@ -268,6 +283,17 @@ def test_a_timeout_says_so_and_leaves_the_container_clean(
     assert f"{image}: timed out after 0.25 minutes" in said(one_pod, "slow")
     assert said(one_pod, "left running") == "0"
     assert "leak" not in registry.files("where/after-timeout", "1")["/seen"].decode()
+
+
+def test_what_the_engine_was_told_to_ignore_is_removed_too(registry: Registry, one_pod: PipelineResult) -> None:
+    assert said(one_pod, "ignored").startswith("built")
+    assert "leak" not in registry.files("where/after-ignored", "1")["/seen"].decode()
+
+
+def test_variables_reach_the_engine_as_they_are(registry: Registry, one_pod: PipelineResult) -> None:
+    environment = registry.files("where/env", "1")["/environ"].decode().split("\0")
+    note = "a$HOME $$ ${PATH} \"q\" 's' \\ `id`\né"
+    assert [line for line in environment if line.startswith("NOTE=")] == [f"NOTE={note}"], one_pod.log
 
 
 def test_the_shell_of_the_builder_is_as_before(one_pod: PipelineResult) -> None:
@@ -290,3 +316,13 @@ def test_a_container_that_cannot_be_cleaned_is_refused(one_pod: PipelineResult) 
 def test_nothing_is_left_in_the_workspace(one_pod: PipelineResult) -> None:
     assert said(one_pod, "in the temporary folder") == "[]"
     assert not re.search(r"^\?\? ", one_pod.log, re.MULTILINE)
+
+
+def test_names_that_shells_and_patterns_take_apart(lab: Lab, registry: Registry, home: Path) -> None:
+    result = run(lab, "awkward", home, None, job="it's $HOME, é")
+    assert result.result == "SUCCESS", result.log
+    digest, _ = registry.manifest("where/awkward", "1")
+    assert said(result, "pushed") == f"{lab.settings['LAB_REGISTRY']}/where/awkward@{digest}"
+    assert set(registry.files("where/awkward", "1")) == {"/app/Docker $file"}
+    assert said(result, "archived") == "true"
+    assert said(result, "in the temporary folder") == "[]"

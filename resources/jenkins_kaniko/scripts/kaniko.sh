@@ -22,14 +22,17 @@ build() {
     scratch=$2
     shift 2
     cd "$scratch" || exit 1
-    take || exit 75
+    if ! take; then
+        rm -rf docker # with the credentials
+        exit 75
+    fi
     # The engine's exit code survives the pipe; what a RUN left running would keep the pipe open; colours go, because
     # a build log shows them as garbage.
     { PATH=$engine_path "$@" 2>&1; echo $? >status; stop; } |
         awk '{ gsub(/\033\[[0-9;]*m/, ""); print; fflush() }' | tee log
     code=$(cat status)
     outcome >outcome
-    if [ "$code" = 0 ]; then tidy; else clean; fi
+    if [ "$code" = 0 ] && cleans_all "$@"; then tidy; else clean; fi
     give_back
     exit "$code"
 }
@@ -37,9 +40,17 @@ build() {
 # release SCRATCH: after a build that was stopped from outside
 release() {
     scratch=$1
+    rm -rf "$scratch/docker"
     [ "$(cat "$state/busy/scratch" 2>/dev/null)" = "$scratch" ] || exit 0
     clean
     give_back
+}
+
+# Whether the engine's clean-up after this command leaves nothing.
+cleans_all() {
+    for word; do
+        case $word in --ignore-path=* | --kaniko-dir=*) return 1 ;; esac
+    done
 }
 
 take() {
