@@ -17,19 +17,26 @@ Map kept(Map options) {
 
 private Map stashed(Map options, String name) {
     String dockerfile = options.dockerfile ?: 'Dockerfile'
+    String ignored = ''
     dir(options.context) {
         List<String> ignoreFiles = ["${dockerfile}.dockerignore".toString(), '.dockerignore']
         String file = fileExists(ignoreFiles[0]) ? ignoreFiles[0] : ignoreFiles[1]
-        String excludes = excludes(fileExists(file) ? readFile(file: file, encoding: 'UTF-8') : '')
-        stash(name: name, excludes: excludes, useDefaultExcludes: false, allowEmpty: true)
+        ignored = fileExists(file) ? readFile(file: file, encoding: 'UTF-8') : ''
+        stash(name: name, excludes: excludes(ignored), useDefaultExcludes: false, allowEmpty: true)
         // the engine needs these, whatever the file says; patterns that exclude win over those that include
-        String always = ([dockerfile] + ignoreFiles).join(',')
+        String always = pathsForAnt([dockerfile] + ignoreFiles)
         stash(name: "${name}-dockerfile", includes: always, useDefaultExcludes: false, allowEmpty: true)
     }
     boolean outside = dockerfile.startsWith('/') || dockerfile.contains('..')
     String path = outside ? kanikoArguments.dockerfile(options, [workspace: pwd()]) : null
-    return [kind: 'stash', labels: labels(options),
+    return [kind: 'stash', labels: labels(options), ignored: ignored,
             dockerfile: path ? readFile(file: path, encoding: 'UTF-8') : null]
+}
+
+/** Ant matches no path with a dot for a folder in it. */
+@NonCPS
+private String pathsForAnt(List<String> paths) {
+    return paths.collect { path -> path.tokenize('/').findAll { it != '.' }.join('/') }.join(',')
 }
 
 /**
@@ -106,6 +113,8 @@ Map brought(Map options, Map source) {
     if (source.dockerfile != null) {
         there.dockerfile = "${pwd(tmp: true)}/Dockerfile".toString()
         writeFile(file: there.dockerfile, text: source.dockerfile, encoding: 'UTF-8')
+        // its own ignore file may be outside the context too
+        writeFile(file: "${there.dockerfile}.dockerignore", text: source.ignored, encoding: 'UTF-8')
     }
     return there
 }
