@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lablib import demo
 
-from tests.lab.conftest import ROOT, Lab
+from tests.lab.conftest import ROOT, Lab, synced_home
 from tests.support.pipeline import run_pipeline
 from tests.support.repository import committed
 from tests.support.standin import StandIn
@@ -48,3 +49,36 @@ def test_a_template_with_mirrors_and_a_ca_builds(lab: Lab, tmp_path: Path) -> No
     assert "built sha256:" in result.log
     tried = [name for name in (ABSENT, mirror) if f"from registry map {name}" in result.log or name in result.log]
     assert tried == [ABSENT, mirror]
+
+
+BY_ARGUMENTS = """@Library('jenkins-kaniko') _
+node('kaniko') {
+    checkout scm
+    def image = kanikoBuild(
+        image: "${env.REGISTRY}/configured/by-arguments:1",
+        cache: false,
+        extraArgs: [
+            "--registry-mirror=${env.REGISTRY}",
+            "--registry-certificate=${env.REGISTRY}=${env.WORKSPACE}/ca.pem"
+        ]
+    )
+    echo "built ${image.digest}"
+}
+"""
+
+
+def test_one_build_may_have_a_mirror_and_a_ca_of_its_own(lab: Lab, tmp_path: Path) -> None:
+    authority = Path(lab.settings["LAB_REGISTRY_CA"]).read_text(encoding="utf-8")
+    dockerfile = "FROM python:3.11-slim\nCOPY Dockerfile /\n"
+    source = committed(tmp_path / "source", {"Dockerfile": dockerfile, "ca.pem": authority})
+
+    def without(config: dict[str, Any]) -> None:
+        for key in ("caBundle", "registryMirrors"):
+            del config["templates"]["kaniko"][key]
+
+    (tmp_path / "Jenkinsfile").write_text(BY_ARGUMENTS, encoding="utf-8")
+    environment = {"REGISTRY": lab.settings["LAB_REGISTRY"]}
+    home = synced_home(tmp_path, without)
+    result = run_pipeline(tmp_path / "Jenkinsfile", home, ROOT, source, environment, lab.kubeconfig, job="arguments")
+    assert result.result == "SUCCESS", result.log
+    assert "built sha256:" in result.log
