@@ -92,6 +92,14 @@ def test_mistakes_are_told_at_once_and_before_any_build(build: PipelineResult) -
     assert "start r/x/app" not in build.log
 
 
+def test_a_misspelt_option_for_all_is_told_once_with_the_right_one(build: PipelineResult) -> None:
+    text = said(build, "misspelt")[0]
+    first, second = (line.partition(" (valid: ") for line in text.split(" / "))
+    assert first[0] == "AbortException: kanikoBuildAll: unknown option maxParalel; did you mean maxParallel?"
+    assert second[0] == "  unknown option buildArg; did you mean buildArgs?"
+    assert {"builds", "failFast", "image", "maxParallel"} < set(first[2].rstrip(")").split(", "))
+
+
 def test_all_results_are_told_before_the_step_fails(build: PipelineResult) -> None:
     assert said(build, "failures") == ["AbortException: kanikoBuildAll: 2 of 3 builds failed: a, c"]
     before = build.log[: build.log.index("\nfailures: ")]

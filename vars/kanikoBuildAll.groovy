@@ -14,8 +14,9 @@ List<Map> call(Map given) {
     if (wrong) {
         error("kanikoBuildAll: ${wrong}")
     }
-    List<Map> builds = buildsOf(named)
-    String mistakes = mistakesOf(builds)
+    Map table = kanikoTable.read('engines.json')
+    List<Map> builds = buildsOf(named, table)
+    String mistakes = mistakesOf(named, builds, table)
     if (mistakes) {
         error("kanikoBuildAll: ${mistakes}")
     }
@@ -31,9 +32,9 @@ List<Map> call(Map given) {
     return results
 }
 
-private String mistakesOf(List<Map> builds) {
-    Map table = kanikoTable.read('engines.json')
-    List<String> found = repeatedNames(builds)
+private String mistakesOf(Map named, List<Map> builds, Map table) {
+    List<Map> rows = table.options + [[option: 'builds'], [option: 'maxParallel'], [option: 'failFast']]
+    List<String> found = kanikoOptions.unknown('unknown option', named, rows) + repeatedNames(builds)
     Map agents = [:]
     for (build in builds) {
         String problem = problemOf(kanikoOptions.complete(build.options, table), agents, table)
@@ -61,7 +62,7 @@ private String problemOf(Map options, Map agents, Map table) {
 private List<Map> built(List<Map> builds, int maxParallel, boolean failFast) {
     int workers = Math.min(maxParallel, builds.size())
     Map work = [builds: builds, results: notBuilt(builds), next: workers, failFast: failFast, stopping: false,
-                interruption: null]
+                interruption: null, file: kanikoResult.reserved(builds.size())]
     Map branches = [failFast: failFast]
     for (int i = 0; i < workers; i++) {
         String name = workers == builds.size() ? builds[i].name : "worker ${i + 1}"
@@ -96,7 +97,10 @@ private Closure worker(Map work, int first) {
 private void buildOne(Map work, int place) {
     Map build = work.builds[place]
     try {
-        work.results[place] = kanikoBuild.onItsOwnAgent(build.options) + [name: build.name, result: 'SUCCESS']
+        withEnv(["KANIKO_BUILD_FILE=${work.file + place}"]) {
+            Map result = kanikoBuild.onItsOwnAgent(build.options)
+            work.results[place] = result + [name: build.name, result: 'SUCCESS']
+        }
     } catch (FlowInterruptedException interrupted) {
         // kanikoBuild turns its own timeouts into errors: this comes from outside and must end the branch
         work.results[place] = [name: build.name, result: 'ABORTED', error: 'interrupted while it ran']
@@ -139,10 +143,10 @@ private String wrongForm(Map named) {
     return ''
 }
 
-/** [name, options] of each build, the shared options among them. */
+/** [name, options] of each build, the shared options among them; but for names that are no options. */
 @NonCPS
-private List<Map> buildsOf(Map named) {
-    Map shared = named.findAll { !(it.key in ['builds', 'maxParallel', 'failFast']) }
+private List<Map> buildsOf(Map named, Map table) {
+    Map shared = named.findAll { given -> table.options.any { it.option == given.key } }
     List<Map> given = named.builds instanceof Map ? named.builds.collect { [name: it.key] + it.value } : named.builds
     List<Map> builds = []
     given.eachWithIndex { own, place ->

@@ -46,14 +46,20 @@ void told(Map result) {
 
 /** A file each: several builds in one run would otherwise overwrite each other's. */
 private void archive(Map result) {
-    int number = (env.KANIKO_BUILD_FILES ?: '0').toInteger() + 1
-    env.KANIKO_BUILD_FILES = number.toString()
+    int number = env.KANIKO_BUILD_FILE ? env.KANIKO_BUILD_FILE.toInteger() : reserved(1)
     String name = number == 1 ? 'kaniko-build.json' : "kaniko-build-${number}.json"
     dir("${pwd(tmp: true)}/kaniko-result-${UUID.randomUUID()}") {
         writeFile(file: name, text: json(result), encoding: 'UTF-8')
         archiveArtifacts(artifacts: name)
         deleteDir()
     }
+}
+
+/** The first of so many numbers of files that nobody else in this run gets. */
+int reserved(int count) {
+    int before = (env.KANIKO_BUILD_FILES ?: '0').toInteger()
+    env.KANIKO_BUILD_FILES = (before + count).toString()
+    return before + 1
 }
 
 @NonCPS

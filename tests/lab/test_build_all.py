@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -96,6 +97,17 @@ def test_the_first_failure_stops_the_others_if_wanted(build: PipelineResult) -> 
         ["broken", "FAILURE"],
         ["late", "NOT_BUILT"],
     ]
+
+
+def test_the_files_are_numbered_as_the_builds_were_given(home: Path, build: PipelineResult) -> None:
+    archive = home / "jobs/all/builds/1/archive"
+    images = {path.name: json.loads(path.read_text(encoding="utf-8"))["image"] for path in archive.iterdir()}
+    assert {name: image.rpartition("/")[2] for name, image in images.items()} == {
+        "kaniko-build.json": "two",
+        "kaniko-build-2.json": "one",
+        "kaniko-build-3.json": "first",
+        "kaniko-build-5.json": "last",  # there is none of the one that failed
+    }
 
 
 def test_never_more_pods_than_wanted_and_none_is_left(build: PipelineResult, alive: list[int]) -> None:
