@@ -43,7 +43,9 @@ Map allocated(Map agent, Map options, Closure body) {
 private void inPod(Map agent, Map progress, Closure body) {
     try {
         if (agent.packaged) {
-            podTemplate(yaml: libraryResource(resource: 'jenkins_kaniko/agents/kaniko.yaml', encoding: 'UTF-8')) {
+            String yaml = libraryResource(resource: 'jenkins_kaniko/agents/kaniko.yaml', encoding: 'UTF-8')
+            // inside another podTemplate it would get the containers of that too
+            podTemplate(inheritFrom: '', yaml: yaml) {
                 onNode(POD_LABEL, progress, body)
             }
         } else {

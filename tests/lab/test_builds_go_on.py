@@ -302,8 +302,10 @@ def test_without_a_template_the_packaged_pod_builds(lab: Lab, source: Path, regi
         config["controllers"]["main"]["ensureCloud"] = {"namespace": lab.settings["LAB_NAMESPACE"]}
 
     with alias(lab, resources.engines()["kaniko"]["image"]):
-        result = run(lab, "packaged", synced_home(tmp_path, no_templates), source)
+        maven = {"MAVEN": lab.settings["LAB_BUSYBOX_IMAGE"]}
+        result = run(lab, "packaged", synced_home(tmp_path, no_templates), source, env=maven)
     assert result.result == "SUCCESS", result.log
     notice = "kanikoBuild: no pod template on this controller has the label 'kaniko': the packaged agent pod is used. "
-    assert result.log.count(notice) == 1
+    assert result.log.count(notice) == 2
+    assert len(re.findall('^ *-? *name: "?maven"?$', result.log, re.MULTILINE)) == 1
     assert f"packaged: {registry.manifest('where/packaged', '1')[0]}\n" in result.log
