@@ -141,6 +141,7 @@ def test_a_monorepo_builds_what_changed(lab: Lab, registry: Registry, home: Path
     assert built(1) == ["api SUCCESS", "web SUCCESS"]
     assert built(2, commit("services/web/app.py")) == ["web SUCCESS"]
     assert built(3, commit("README.md")) == []
-    assert registry.manifest("monorepo/web", "2")[0] == registry.manifest("monorepo/web", "latest")[0]
+    assert built(4, commit('services/web/"grün".txt')) == ["web SUCCESS"]  # a name that git quotes when it lists it
+    assert registry.manifest("monorepo/web", "4")[0] == registry.manifest("monorepo/web", "latest")[0]
     with pytest.raises(OSError, match="404"):
         registry.manifest("monorepo/api", "2")
