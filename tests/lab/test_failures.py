@@ -134,7 +134,7 @@ def test_a_failed_build_says_where_why_and_what_to_do(
     told = rf"^{re.escape(whole)}\n  the engine said: (.*)\nlast lines of the log:\n((?:  \| .*\n){{1,15}})"
     last, shown = re.findall(told, build.log, re.MULTILINE)[0]
     assert shown.endswith(f"  | {last}\n")
-    assert lines[len(expected) :] == ([f"  the engine said: {last}"] if last.startswith("error ") else [])
+    assert lines[len(expected) :] == ([f"  the engine said: {last}"] if last.startswith(("error ", "Error: ")) else [])
 
 
 @pytest.mark.parametrize(
