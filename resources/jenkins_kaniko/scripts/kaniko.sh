@@ -49,7 +49,7 @@ release() {
 # Whether the engine's clean-up after this command leaves nothing.
 cleans_all() {
     for word; do
-        case $word in --ignore-path=* | --kaniko-dir=*) return 1 ;; esac
+        case $word in --ignore-path=*) return 1 ;; esac
     done
 }
 
