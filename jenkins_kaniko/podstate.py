@@ -29,7 +29,8 @@ HOPELESS_EVENT = re.compile(
 """What the kubelet says of a Secret or ConfigMap that is not there, or has not what is mounted of it."""
 DENIED_EVENT = re.compile(
     r"Error creating: (?!.*(?:exceeded quota|looking up service account|not yet ready))"
-    r"(.*(?:is forbidden|denied the request|violates).*)"
+    r"(.*(?:is forbidden|denied the request|violates).*)",
+    re.DOTALL,  # policies write their reasons below
 )
 """What the Job controller says of a pod that it may not make.
 
@@ -141,7 +142,7 @@ def hopeless_event(events: Sequence[Mapping[str, Any]], own: str) -> str | None:
         if HOPELESS_EVENT.search(message) and f'"{own}"' not in message:
             return message
         if denied := DENIED_EVENT.search(message):
-            return denied[1]
+            return " ".join(denied[1].split())
     return None
 
 

@@ -377,10 +377,12 @@ def waiting(reason: str, message: str = "why") -> dict[str, Any]:
         ([[pod()]], ['MountVolume.SetUp failed for volume "x" : references non-existent secret key: .dockerconfigjson'],
          "MountVolume"),
         ([[]], ['Error creating: pods "app-1" is forbidden: violates PodSecurity "restricted:latest": x'], "pods "),
+        ([[]], ['Error creating: admission webhook "policy" denied the request: \n\nPod was blocked:\n  no-root: why'],
+         'admission webhook "policy" denied the request: Pod was blocked: no-root: why'),
         ([[state("context", terminated={"exitCode": 128, "reason": "StartError", "message": "no shell"})]], [],
          "StartError: no shell"),
     ],
-    ids=["image name", "pulled twice", "no secret", "no key", "no account", "admission", "no shell"],
+    ids=["image name", "pulled twice", "no secret", "no key", "no account", "admission", "policy", "no shell"],
 )  # fmt: skip
 def test_waiting_in_vain_ends_at_once(watches: list[Sequence[Answer]], events: list[str], why: str) -> None:
     told = [{"message": text, "type": "Warning", "reason": "Failed"} for text in events]
