@@ -203,7 +203,9 @@ def test_an_install_that_stops_goes_on_where_it_was(place: Place) -> None:
     assert "deployment" not in there
     place.kubectl("delete", "quota", "none")
     said = place.installed()
-    assert said.splitlines()[:-1] == [f"created: deployment {place.namespace}/registry"]
+    rest = [("configmap", "registry-config"), ("networkpolicy", "registry"), ("deployment", "registry")]
+    made = [line for line in said.splitlines() if line.startswith("created: ")]
+    assert made == [f"created: {kind} {place.namespace}/{name}" for kind, name in rest]
 
 
 def test_a_mistyped_namespace_is_not_kept_and_one_that_is_gone_can_be_forgotten(place: Place) -> None:

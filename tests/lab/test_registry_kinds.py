@@ -105,6 +105,8 @@ def test_a_mirror_fetches_what_it_is_asked_for(place: Place, tmp_path: Path) -> 
     assert pushed.stdout.decode().endswith(f"@{digest}\n")
     assert client.files(repository, "1") == {"/Dockerfile": b"FROM scratch\nCOPY Dockerfile /\n"}
     assert place.pushes(tmp_path, "1").returncode == 6
+    listed = place.run("ls")
+    assert (listed.returncode, listed.stdout, "is a mirror, and would ask http://" in listed.stderr) == (4, "", True)
 
 
 def test_builds_take_bases_of_docker_hub_through_a_mirror(place: Place, tmp_path: Path) -> None:
