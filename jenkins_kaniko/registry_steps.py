@@ -13,6 +13,8 @@ from jenkins_kaniko.registry import Registry
 
 Tell = Callable[[str], None]
 REMOVED = "removed"
+REPLACEABLE = ("Deployment", "NetworkPolicy")
+"""Kinds with which nothing is lost: neither images nor keys, nor the address that nodes know."""
 
 
 @dataclass
@@ -40,7 +42,7 @@ class Installation:
             force: also what was not applied when it was made.
         """
         self._not_of_others(manifest)
-        self._note(where(manifest), self.objects.apply(manifest, force=force))
+        self._note(where(manifest), self._applied(manifest, force=force))
 
     def make(self, manifest: Mapping[str, Any]) -> None:
         """Make an object that is not there, unless another install makes it at the same moment.
@@ -58,7 +60,7 @@ class Installation:
     def try_out(self, manifest: Mapping[str, Any]) -> None:
         """Let the cluster say whether it would take an object."""
         self._not_of_others(manifest)
-        self.objects.apply(manifest, dry_run=True)
+        self._applied(manifest, dry_run=True)
 
     def remove(self, manifest: Mapping[str, Any]) -> None:
         """Remove an object of ours, where it is there."""
@@ -71,6 +73,14 @@ class Installation:
             metadata = {"name": name, "labels": self.registry.labels}
             self.objects.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
             self._note(f"namespace {name}", CREATED)
+
+    def _applied(self, manifest: Mapping[str, Any], **options: bool) -> str:
+        try:
+            return self.objects.apply(manifest, **options)
+        except RefusedError as error:
+            kind, name, namespace = key(manifest)
+            anew = f"install makes it anew after: kubectl delete {kind.lower()} {name} -n {namespace}"
+            raise RefusedError(f"{error}; {anew if kind in REPLACEABLE else 'take that change back'}") from None
 
     def _not_of_others(self, manifest: Mapping[str, Any]) -> None:
         if is_ours(self.objects, manifest) is False:

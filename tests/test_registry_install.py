@@ -14,7 +14,7 @@ from jenkins_kaniko import cli_registry, cluster_objects, registry_secrets, regi
 from jenkins_kaniko import registry as parts
 from jenkins_kaniko.certificates import new_authority, server_certificate
 from jenkins_kaniko.cli import cli
-from jenkins_kaniko.errors import DeniedError
+from jenkins_kaniko.errors import DeniedError, RefusedError
 from jenkins_kaniko.registry import Registry
 from tests.support.fake_objects import RUNNING, FakeObjects
 
@@ -292,12 +292,12 @@ def test_what_the_pod_asks_for_is_as_it_was_asked(run: Run, cluster: FakeObjects
     assert container["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
 
 
-def refuses(cluster: FakeObjects, kind: str) -> None:
+def refuses(cluster: FakeObjects, kind: str, why: Exception) -> None:
     """Let the cluster refuse what is of this kind."""
 
     def deny(manifest: Any) -> None:
         if manifest["kind"] == kind:
-            raise DeniedError("spec: Forbidden")
+            raise why
 
     cluster.applied = deny
 
@@ -311,11 +311,26 @@ def test_what_the_cluster_refuses_is_not_kept(
     run: Run, cluster: FakeObjects, asked: tuple[str, ...], kind: str
 ) -> None:
     run("install", "--storage", "2Gi")
-    refuses(cluster, kind)
+    refuses(cluster, kind, DeniedError("spec: Forbidden"))
     assert "spec: Forbidden\n" in error(run("install", *asked, code=7))
     cluster.applied = lambda _manifest: None
     assert settings(cluster) == '{"storage": "2Gi"}'
     assert "nothing to change" in run("install").stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("Deployment", "install makes it anew after: kubectl delete deployment registry -n shared-services"),
+        ("Service", "take that change back"),
+    ],
+)
+def test_what_somebody_else_changed_is_not_overwritten(run: Run, cluster: FakeObjects, kind: str, advice: str) -> None:
+    run("install")
+    refuses(cluster, kind, RefusedError('conflict with "kubectl-edit"'))
+    said = error(run("install", "--memory", "256Mi", code=4))
+    assert said.startswith(f'conflict with "kubectl-edit"; {advice}\n')
+    assert settings(cluster) == "{}"
 
 
 @pytest.mark.parametrize("spec", [{"type": "ExternalName", "externalName": "x.example.com"}, {"clusterIP": "None"}])
