@@ -117,21 +117,21 @@ def test_a_secret_that_is_not_there_is_wrong_input(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "kind"),
+    ("status", "reason", "advice", "kind"),
     [
-        (401, "Unauthorized", UnreachableError),
-        (403, "Forbidden", UnreachableError),
-        (500, "Internal Server Error", UnansweredError),
+        (401, "Unauthorized", "log in to it again", UnreachableError),
+        (403, "Forbidden", "try: kubectl auth can-i get secrets/jenkins -n ci", UnreachableError),
+        (500, "Internal Server Error", "try: kubectl auth can-i get secrets/jenkins -n ci", UnansweredError),
     ],
 )
-def test_a_cluster_that_does_not_let_us_in_says_how_to_look(
-    api: Api, status: int, reason: str, kind: type[UnreachableError]
+def test_a_cluster_that_does_not_let_us_in_says_what_to_do(
+    api: Api, status: int, reason: str, advice: str, kind: type[UnreachableError]
 ) -> None:
     api.status = status
     error = failure()
     assert (type(error), str(error)) == (
         kind,
-        f"secret ci/jenkins: the cluster answers {status} {reason}; try: kubectl auth can-i get secrets/jenkins -n ci",
+        f"secret ci/jenkins: the cluster answers {status} {reason}; {advice}",
     )
 
 
