@@ -136,11 +136,9 @@ private String textOf(String path) {
     }
 }
 
-/** What kanikoFailure says of a failure; as text for an error, and as a whole, with the last lines of the log. */
+/** What kanikoFailure says of a failure. */
 Map explained(Map seen) {
-    Map table = kanikoTable.read('diagnoses.json')
-    return kanikoFailure.diagnosis(seen, table) +
-        [text: kanikoFailure.summary(seen, table), whole: kanikoFailure.explanation(seen, table)]
+    return kanikoFailure.explained(seen, kanikoTable.read('diagnoses.json'))
 }
 
 /** Where the container is gone the reason of that must reach the author, not that nothing could be tidied up. */

@@ -5,23 +5,20 @@
 
 import com.cloudbees.groovy.cps.NonCPS
 
-/** For people: cause, fix and link, above the last lines of the log. Takes what diagnosis takes. */
+/**
+ * What diagnosis gives, and that for people: cause, fix and link as `whole` above the last lines of the log, and as
+ * `text` without them, for an error: where that is shown Jenkins masks no secrets any more. Takes what diagnosis takes.
+ */
 @NonCPS
-String explanation(Map seen, Map table) {
+Map explained(Map seen, Map table) {
     Map found = diagnosis(seen, table)
-    List<String> text = meaning(seen, found, found.said)
-    List<String> last = untilLastWord(seen.log).takeRight(15)
-    if (last) {
-        text.add('last lines of the log:')
-        text.addAll(last.collect { '  | ' + it })
+    List<String> log = untilLastWord(seen.log)
+    List<String> whole = meaning(seen, found, found.said)
+    if (log) {
+        whole.add('last lines of the log:')
+        whole.addAll(log.takeRight(15).collect { '  | ' + it })
     }
-    return text.join('\n')
-}
-
-/** The same without the lines of the log, for an error: where that is shown Jenkins masks no secrets any more. */
-@NonCPS
-String summary(Map seen, Map table) {
-    return meaning(seen, diagnosis(seen, table), engineError(untilLastWord(seen.log))).join('\n')
+    return found + [text: meaning(seen, found, engineError(log)).join('\n'), whole: whole.join('\n')]
 }
 
 @NonCPS
