@@ -15,6 +15,7 @@ from jenkins_kaniko.cluster import TIMEOUT_SECONDS, current_namespace, translate
 from jenkins_kaniko.cluster_exec import fed
 from jenkins_kaniko.cluster_http import Connection, denials, message
 from jenkins_kaniko.errors import MissingError, UnansweredError, UnreachableError
+from jenkins_kaniko.podstate import event_time
 
 TAKEN = "there already; wait for its end, or give another --name"
 RECOVERY_SECONDS = 30
@@ -107,7 +108,7 @@ class Pods:
         """
         of_uid = f",involvedObject.uid={uid}" if uid else ""
         found = self._list("events", fieldSelector=f"involvedObject.name={name}{of_uid}")
-        return sorted(found, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+        return sorted(found, key=event_time)
 
     def log(self, pod: str, container: str, since: int | None, *, follow: bool, quiet: float) -> Iterator[bytes]:
         """Yield the lines of a container's log, each with the time it was written at.

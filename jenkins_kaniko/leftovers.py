@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from jenkins_kaniko.builds import OURS, ended_at, when
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError
+from jenkins_kaniko.podstate import event_time
 
 T = TypeVar("T")
 OWNED = ("configmaps", "secrets")
@@ -139,7 +140,7 @@ def _is_deserted(door: Door, age: timedelta, now: datetime, tell: Callable[[str]
 
 
 def _happened(event: Mapping[str, Any]) -> datetime:
-    return when(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])
+    return when(event_time(event) or event["metadata"]["creationTimestamp"])
 
 
 def _listed(door: Door, kind: str, label: str, tell: Callable[[str], None]) -> list[dict[str, Any]] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from jenkins_kaniko import podstate
 from jenkins_kaniko.errors import UnreachableError
@@ -16,6 +17,12 @@ FAILED = "failed"
 TICK_SECONDS = 1
 Node = Mapping[str, Any]
 Event = Mapping[str, Any]
+
+
+class Door(Protocol):
+    """What this needs of the cluster; cluster_objects.Objects is one."""
+
+    def listed(self, kind: str, namespace: str | None = None, **query: str) -> list[dict[str, Any]]: ...
 
 
 def name_of(node: Node) -> str:
@@ -87,6 +94,11 @@ def outcomes(
     return [found[name] for name in sorted(found)]
 
 
+def warnings_of(door: Door, namespace: str) -> Callable[[], list[dict[str, Any]]]:
+    """Return what lists the warnings of a namespace, as `outcomes` asks for them."""
+    return partial(door.listed, "Event", namespace, fieldSelector="type=Warning")
+
+
 def _warnings(events: Callable[[], Iterable[Event]]) -> list[Event]:
     """Return what the cluster warns of, nothing where we may not know."""
     try:
@@ -98,7 +110,7 @@ def _warnings(events: Callable[[], Iterable[Event]]) -> list[Event]:
 def _last_of(pod: Pod | None, events: Iterable[Event]) -> str | None:
     """Return what was said of a pod last, such as that a folder of its node cannot be mounted."""
     own = [one for one in events if pod and one["involvedObject"].get("uid") == pod["metadata"].get("uid")]
-    return podstate.last_warning(sorted(own, key=lambda one: one.get("lastTimestamp") or one.get("eventTime") or ""))
+    return podstate.last_warning(sorted(own, key=podstate.event_time))
 
 
 def _seen(

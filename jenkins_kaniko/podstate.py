@@ -146,6 +146,11 @@ def hopeless_event(events: Sequence[Mapping[str, Any]], own: str) -> str | None:
     return None
 
 
+def event_time(event: Mapping[str, Any]) -> str:
+    """Return when an event happened last, as the cluster writes times; empty where it does not say."""
+    return event.get("lastTimestamp") or event.get("eventTime") or ""
+
+
 def last_warning(events: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the newest warning among events."""
     warnings = [event for event in events if event.get("type") == "Warning"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Protocol
 
 from jenkins_kaniko import registry_trust
 from jenkins_kaniko.errors import DeniedError, WrongInputError
-from jenkins_kaniko.nodepods import outcomes, runs_linux, skipped
+from jenkins_kaniko.nodepods import outcomes, runs_linux, skipped, warnings_of
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
 from jenkins_kaniko.registry_trust import CONTENT, REMOVE, TRUST, Trust, form_of
@@ -105,7 +104,8 @@ def _carried_out(
     applied = registry_trust.manifests(wanted, registry_trust.by_form(linux), mode)
     changes = _applied(door, applied)
     known = [node for node in linux if form_of(node)]
-    told = outcomes(known, _pods(door, wanted, applied), registry_trust.told, timeout, tell, _events(door, wanted))
+    pods, warnings = _pods(door, wanted, applied), warnings_of(door, wanted.namespace)
+    told = outcomes(known, pods, registry_trust.told, timeout, tell, warnings)
     if mode == TRUST:
         told += [registry_trust.unknown(node) for node in linux if not form_of(node)]
         told += [skipped(node) for node in nodes if not runs_linux(node)]
@@ -129,11 +129,6 @@ def _pods(door: Door, wanted: Trust, manifests: Sequence[Mapping[str, Any]]) -> 
         return [one for one in listed if content_of(one) in contents and "deletionTimestamp" not in one["metadata"]]
 
     return pods
-
-
-def _events(door: Door, wanted: Trust) -> Callable[[], list[dict[str, Any]]]:
-    """Return what lists the warnings of the registry's namespace."""
-    return partial(door.listed, "Event", wanted.namespace, fieldSelector="type=Warning")
 
 
 def _admitted(door: Door, daemon_set: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from jenkins_kaniko.contexts import Context, Facts
 from jenkins_kaniko.contexts_stream import FILE, Entry
 from jenkins_kaniko.errors import JenkinsKanikoError
 from jenkins_kaniko.explain import Seen, explanation
-from jenkins_kaniko.nodepods import Node, failed, name_of, outcomes, runs_linux, skipped
+from jenkins_kaniko.nodepods import Node, failed, name_of, outcomes, runs_linux, skipped, warnings_of
 from jenkins_kaniko.nodereport import NodeOutcome
 from jenkins_kaniko.podstate import Pod
 
@@ -125,11 +125,8 @@ def _run(
     def pods() -> list[Pod]:
         return list(door.listed("Pod", pulls.namespace, labelSelector=f"{LABEL}={run}"))
 
-    def events() -> list[dict[str, Any]]:
-        return door.listed("Event", pulls.namespace, fieldSelector="type=Warning")
-
     with _made(door, manifests):
-        return outcomes(nodes, pods, _told, timeout, tell, events)
+        return outcomes(nodes, pods, _told, timeout, tell, warnings_of(door, pulls.namespace))
 
 
 @contextmanager

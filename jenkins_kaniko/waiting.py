@@ -63,7 +63,7 @@ class Warnings:
         """Take the events of the pod."""
         for event in events:
             text = f"{event.get('reason', '')}: {event.get('message', '')}"
-            when = event.get("lastTimestamp") or event.get("eventTime") or ""
-            if event.get("type") == "Warning" and when >= self._since and text not in self._told:
+            late = podstate.event_time(event) >= self._since
+            if event.get("type") == "Warning" and late and text not in self._told:
                 self._told.add(text)
                 self._tell(text)
