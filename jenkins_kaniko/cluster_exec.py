@@ -13,6 +13,7 @@ from typing import Any
 import websocket
 from kubernetes.stream import ws_client
 
+from jenkins_kaniko.cluster_http import MESSAGE_LENGTH, said_in
 from jenkins_kaniko.errors import JenkinsKanikoError, UnansweredError, UnreachableError
 
 V5 = "v5.channel.k8s.io"
@@ -24,7 +25,6 @@ PING_SECONDS = 5
 QUIET_SECONDS = 60
 """How long the other side may answer no ping, once all is sent; it answers late while what it unpacks is slow."""
 TICK_SECONDS = 1
-MESSAGE_LENGTH = 2000
 CLIENT: Any = ws_client.WSClient
 BROKEN = (websocket.WebSocketException, OSError)
 """What a broken connection is told by."""
@@ -93,7 +93,8 @@ def fed(
         if error.status_code == 403:
             text = f"{where}: the cluster forbids it; try: kubectl auth can-i {right}"
             raise UnreachableError(text) from None
-        raise CutError(f"{where}: the cluster answers {error.status_code}{_said(error)}") from None
+        said = said_in(error.resp_body)  # the whole answer would be a wall of headers
+        raise CutError(f"{where}: the cluster answers {error.status_code}{f': {said}' if said else ''}") from None
     except BROKEN as error:
         raise CutError(f"{where}: {error}") from None
     try:
@@ -101,14 +102,6 @@ def fed(
     finally:
         with suppress(*BROKEN):  # it is closed already where it broke
             run.close(timeout=TICK_SECONDS)
-
-
-def _said(error: websocket.WebSocketBadStatusException) -> str:
-    """Return what the cluster says of its refusal; its whole answer would be a wall of headers."""
-    try:
-        return f": {json.loads(error.resp_body or b'')['message'][:MESSAGE_LENGTH]}"
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _fed(where: str, run: Any, chunks: Iterable[bytes], until: float) -> bytes:

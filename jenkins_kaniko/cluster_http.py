@@ -106,7 +106,12 @@ def denials(where: str, exists: str) -> Iterator[None]:
 
 def message(error: kubernetes.client.ApiException) -> str:
     """Return what the cluster says, in its own words."""
+    return said_in(error.body) or str(error.reason)
+
+
+def said_in(body: str | bytes | None) -> str:
+    """Return the message in an answer of the cluster; empty where there is none."""
     try:
-        return str(json.loads(error.body or "")["message"])[:MESSAGE_LENGTH]
+        return str(json.loads(body or "")["message"])[:MESSAGE_LENGTH]
     except (ValueError, KeyError, TypeError):
-        return str(error.reason)
+        return ""
