@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import kubernetes
 import urllib3
 
+from jenkins_kaniko import outside
 from jenkins_kaniko.errors import RefusedError, UnansweredError, UnreachableError, WrongInputError
 
 TIMEOUT_SECONDS = 30
@@ -88,10 +88,8 @@ def _load_config() -> None:
 def _log_in_to_proxy() -> None:
     """Take the account for a proxy from its URL, as kubectl does."""
     configuration: Any = kubernetes.client.Configuration.get_default_copy()
-    proxy = urlsplit(configuration.proxy or "")
-    if proxy.username is not None:
-        account = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        configuration.proxy_headers = urllib3.make_headers(proxy_basic_auth=account)
+    if login := outside.proxy_login(configuration.proxy or ""):
+        configuration.proxy_headers = login
         kubernetes.client.Configuration.set_default(configuration)
 
 

@@ -20,6 +20,11 @@ def pool(url: str, **options: Any) -> urllib3.PoolManager:
     if not proxy or urllib.request.proxy_bypass(asked.netloc):
         return urllib3.PoolManager(**options)
     address = proxy if "://" in proxy else f"http://{proxy}"
-    parts = urlsplit(address)
-    account = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    return urllib3.ProxyManager(address, proxy_headers=urllib3.make_headers(proxy_basic_auth=account), **options)
+    return urllib3.ProxyManager(address, proxy_headers=proxy_login(address), **options)
+
+
+def proxy_login(url: str) -> dict[str, str]:
+    """Return the headers that log in to a proxy by the account in its URL; none where it has no account."""
+    parts = urlsplit(url)
+    account = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username is not None else None
+    return dict(urllib3.make_headers(proxy_basic_auth=account))
