@@ -14,15 +14,14 @@ from typing import Any
 
 from cryptography import x509
 
-from jenkins_kaniko.dockerconfig import decoded
+from jenkins_kaniko.dockerconfig import DOCKER_HUB as DOCKER_HUB_KEY
+from jenkins_kaniko.dockerconfig import PARTS, decoded
 from jenkins_kaniko.findings import ERROR, INFO, WARNING, Check, Finding, Kind, Place
 from jenkins_kaniko.secret_check import IN_BUILDERS
 
 DOCKER_HUB = "index.docker.io"
-DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 SECRET_TYPE = "kubernetes.io/dockerconfigjson"  # noqa: S105 - a type
 SECRET_KEY = ".dockerconfigjson"  # noqa: S105 - a name
-PARTS: Mapping[str, type] = {"auths": dict, "credHelpers": dict, "credsStore": str}
 SOON = timedelta(days=30)
 CREATE = "jenkins-kaniko secret create {secret} -n {namespace} --registry {host} --username USER"
 ADOPT = f"{CREATE} --adopt"

@@ -106,11 +106,10 @@ class _Subject:
 
     def passed_over(self, key: str, store: str) -> Finding:
         """Judge an account that is there and not looked at (docker/cli's credentials/native_store.go)."""
-        fix = f"jenkins-kaniko secret create {self.name} -n {self.namespace} --registry {key} --username USER --adopt"
         return Finding(
             key, "key", UNKNOWN if store in IN_BUILDERS else DENIED,
             cause=f"builders ask docker-credential-{store} for it, as credsStore says, and not this text",
-            fix=f"write it without credsStore: {fix}",
+            fix=f"write it without credsStore: {self._create(key)} --username USER --adopt",
         )  # fmt: skip
 
     def tried(self, key: str, account: Account, repositories: Sequence[str]) -> Iterator[Finding]:
@@ -147,11 +146,15 @@ class _Subject:
                 fix = f"give the account the right to {right} at the registry, or take another account"
             yield Finding(key, right, outcome.status, repository, outcome.said or None, fix)
 
+    def _create(self, key: str) -> str:
+        return f"jenkins-kaniko secret create {self.name} -n {self.namespace} --registry {key}"
+
     def without_account(self, config: Config, wanted: Mapping[str, Sequence[str]]) -> list[Finding]:
         there = {_canonical(key) for key in [*config.accounts, *config.helpers]}
-        fix = f"jenkins-kaniko secret create {self.name} -n {self.namespace} --registry"
         return [
-            Finding(key, "key", DENIED, repository, f"no account is for it; there are {_listed(there)}", f"{fix} {key}")
+            Finding(
+                key, "key", DENIED, repository, f"no account is for it; there are {_listed(there)}", self._create(key)
+            )
             for key, repositories in wanted.items()
             for repository in repositories
             if key not in there
